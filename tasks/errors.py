@@ -84,7 +84,7 @@ class Cancelled(ActalkerError):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing that is wrong with a manifest, and what would mend it. `row` counts data rows from 1; 0 is the header."""
+    """One thing that is wrong with a manifest, and what would mend it. Data rows count from 1, the header is 0."""
 
     row: int
     column: str

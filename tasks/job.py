@@ -22,7 +22,7 @@ OVERLAP_FRAMES = 8
 """How many frames two neighbouring segments share. Both render them, from the same noise; the stitch blends them."""
 
 HUSH_FRAMES = 2
-"""Silence kept between an overlap and the speech on either side, so that a joint never depends on a neighbour's words."""
+"""Silence between an overlap and the speech on either side: a joint never depends on a neighbour's words."""
 
 
 class Preset(StrEnum):
