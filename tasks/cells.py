@@ -59,6 +59,13 @@ def whole(text: str, default: int, low: int, high: int) -> int:
     return number
 
 
+def language(text: str) -> str:
+    """A language tag (BCP 47: `en`, `pt-BR`), in lower case; an empty cell stays empty."""
+    if text and not re.fullmatch(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*", text):
+        raise BadInput("it is not a language tag", "Write it like en, de or pt-BR.")
+    return text.lower()
+
+
 def preset(text: str, default: Preset) -> Preset:
     """The renderer's name; an empty cell has the default."""
     if not text:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from tasks import media
+from tasks import recording
 from tasks.errors import BadInput
 from tasks.store import digest_file
 
@@ -105,7 +105,7 @@ def _portrait(path: Path) -> str:
 
 
 def _recording(path: Path) -> str:
-    samples = media.decode_audio(path, CHECK_RATE_HZ)
+    samples = recording.decode_audio(path, CHECK_RATE_HZ)
     length_ms = len(samples) * 1000 // CHECK_RATE_HZ
     if length_ms < MIN_SOUND_MS:
         raise BadInput(f"it lasts {length_ms} ms", f"Give at least {MIN_SOUND_MS} ms of sound.")
@@ -116,7 +116,7 @@ def _recording(path: Path) -> str:
 
 
 def _driving_video(path: Path) -> str:
-    if next(iter(media.decode_frames(path)), None) is None:
+    if next(iter(recording.decode_frames(path)), None) is None:
         raise BadInput("it has no pictures", "Give a video of a face.")
     return digest_file(path)
 

@@ -153,7 +153,10 @@ def read(path: Path) -> pa.Table:
     Raises:
         OSError: When a page does not match its checksum: Parquet readers do not look unless they are told to.
     """
-    return pq.ParquetFile(path, page_checksum_verification=True).read()
+    try:
+        return pq.ParquetFile(path, page_checksum_verification=True).read()
+    except pa.ArrowInvalid as error:
+        raise OSError(f"{path} is damaged: {error}") from error
 
 
 def _plain(row: dict[str, object]) -> dict[str, object]:
