@@ -84,7 +84,9 @@ class Row:
     def plan_is(self, speech: Speech, segments: tuple[Segment, ...]) -> None:
         """Note the plan, and by it the name of the video that will come of it."""
         self.speech, self.segments = speech, segments
-        self.key = digest_of("video", FINISHING_VERSION, self.studio.style, _told(self.job), _heard(speech), *_keys(segments))
+        self.key = digest_of(
+            "video", FINISHING_VERSION, self.studio.style, _told(self.job), _heard(speech), *_keys(segments)
+        )
         self.studio.pen.write(VideoPlanned(self.job.id, len(segments), speech.frames))
 
     def ended(self, outcome: Outcome, finished: Finished | None = None, clips: tuple[Clip, ...] = ()) -> VideoEnded:
