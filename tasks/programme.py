@@ -1,6 +1,5 @@
 """The programme's sound on disk: written as it comes, measured on the way, and searched for pauses."""
 
-import os
 import wave
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -55,7 +54,7 @@ def programme(wav: Path) -> Iterator[Programme]:
         file.setsampwidth(2)
         file.setframerate(SAMPLE_RATE)
         yield Programme(file)
-    os.replace(unfinished, wav)
+    unfinished.replace(wav)
 
 
 def levels(samples: NDArray[np.int16]) -> list[int]:
@@ -68,7 +67,7 @@ def levels(samples: NDArray[np.int16]) -> list[int]:
 def pauses(frame_levels: Sequence[int], min_frames: int = MIN_PAUSE_FRAMES) -> list[tuple[int, int]]:
     """The stretches of a recording without speech, half-open, in frames.
 
-    What counts as silence is judged by the recording itself: nearer to its quietest tenth than to its loudest twentieth.
+    What counts as silence is judged by the recording: nearer to its quietest tenth than to its loudest twentieth.
     A recording without 10 dB between the two has no pauses that could be told from speech.
     """
     if not frame_levels:

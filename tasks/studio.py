@@ -84,9 +84,8 @@ class Row:
     def plan_is(self, speech: Speech, segments: tuple[Segment, ...]) -> None:
         """Note the plan, and by it the name of the video that will come of it."""
         self.speech, self.segments = speech, segments
-        self.key = digest_of(
-            "video", FINISHING_VERSION, self.studio.style, _told(self.job), _heard(speech), *_keys(segments)
-        )
+        keys = (segment.key for segment in segments)
+        self.key = digest_of("video", FINISHING_VERSION, self.studio.style, _told(self.job), _heard(speech), *keys)
         self.studio.pen.write(VideoPlanned(self.job.id, len(segments), speech.frames))
 
     def ended(self, outcome: Outcome, finished: Finished | None = None, clips: tuple[Clip, ...] = ()) -> VideoEnded:
@@ -183,10 +182,6 @@ def _told(job: Job) -> str:
 
 def _heard(speech: Speech) -> str:
     return digest_of(digest_file(speech.wav), repr((speech.words, speech.chapters, speech.language, speech.unspoken)))
-
-
-def _keys(segments: tuple[Segment, ...]) -> tuple[str, ...]:
-    return tuple(segment.key for segment in segments)
 
 
 def _settings(job: Job) -> dict[str, object]:
