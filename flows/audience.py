@@ -3,8 +3,9 @@
 from contextvars import ContextVar
 from typing import Protocol
 
-from tasks.journal import Event
 from tasks.supervisor import PoolEvent
+
+from tasks.journal import Event
 
 
 class Audience(Protocol):

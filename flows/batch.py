@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
+from uuid import UUID
 
 from prefect import flow
 from prefect.artifacts import create_progress_artifact, create_table_artifact, update_progress_artifact
@@ -19,48 +20,23 @@ from prefect.context import FlowRunContext
 from prefect.futures import PrefectFuture, as_completed
 from prefect.states import Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
+from tasks.pool import RenderPool
+from tasks.supervisor import Kind, PoolEvent
 
 from flows.audience import Audience, audience
+from flows.order import Finishing, Rendering
 from flows.video import make_video
 from tasks import journal, ledger, processes, renderers
-from tasks.assemble import Finish
 from tasks.check import check
-from tasks.job import Attempt, Job, Outcome, Preset
+from tasks.job import Attempt, Job, Outcome
 from tasks.journal import BatchEnded, BatchStarted, Journal, VideoEnded
-from tasks.pool import RenderPool
 from tasks.store import Store, digest_file, digest_of
 from tasks.studio import Row, Studio, log_file, now_ms, segment_ended
-from tasks.supervisor import Kind, PoolEvent
 
 log = logging.getLogger("tasks.batch")
 
 ROWS_IN_FLIGHT = 6
 """Rows that are spoken, stitched or assembled while others wait for their segments."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rendering:
-    """What draws, with what, and where.
-
-    Attributes:
-        preset: For rows that name none; None: `actalker` where weights are given, else what is bundled.
-        weights: The folder of the converted published weights.
-        ray: The address of a Ray cluster that runs; None starts one on this machine and ends it.
-        actors: How many; None for one a GPU, or else what the cores give.
-    """
-
-    preset: Preset | None = None
-    weights: Path | None = None
-    ray: str | None = None
-    actors: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Finishing:
-    """How the rendered picture becomes a video. `captions` is a caption profile's name, or a TOML file's path."""
-
-    captions: str = "netflix"
-    finish: Finish = field(default_factory=Finish)
 
 
 @flow(
@@ -74,8 +50,8 @@ def render_batch(
     manifest: Path,
     workspace: Path,
     allow: tuple[Path, ...] = (),
-    rendering: Rendering = Rendering(),  # noqa: B008 - frozen
-    finishing: Finishing = Finishing(),  # noqa: B008 - frozen
+    rendering: Rendering = Rendering(),
+    finishing: Finishing = Finishing(),
 ) -> State[None]:
     """Render every row of a manifest into `workspace/videos/<batch>/<id>/`. The outcome is in the ledger.
 
@@ -225,7 +201,7 @@ def _name_run(batch_id: str) -> None:
 def _shown_progress(batch_id: str, rows: int, done: int) -> Iterator[Callable[[], None]]:
     """A progress artifact that a call moves one row on."""
     key, description = f"{_key(batch_id)}-progress", f"Rows of {batch_id}"
-    artifact = create_progress_artifact(100 * done / rows, key=key, description=description)
+    artifact: UUID = create_progress_artifact(100 * done / rows, key=key, description=description)  # type: ignore[assignment]  # called without a loop, it waits
     ended = itertools.count(done + 1)
 
     def tell() -> None:

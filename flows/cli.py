@@ -4,12 +4,13 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import Annotated, NoReturn, Optional
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
+from flows.order import Finishing, Rendering
 from tasks.errors import ActalkerError, BadInput, ManifestRefused
 from tasks.job import Preset
 
@@ -36,11 +37,13 @@ app = typer.Typer(
 )
 
 Manifest = Annotated[Path, typer.Argument(help="CSV with a header, or JSON Lines.", show_default=False)]
-Allow = Annotated[Optional[list[Path]], typer.Option(help="A folder besides the manifest's own that files may lie in.")]  # noqa: UP045
+Allow = Annotated[list[Path] | None, typer.Option(help="A folder besides the manifest's own that files may lie in.")]
 Workspace = Annotated[Path, typer.Option(help="Where everything is kept: videos, store, ledger.")]
 PresetOption = Annotated[
-    Optional[Preset],  # noqa: UP045
-    typer.Option(help="For rows that name none. Default: actalker with --weights, else the bundled demo.", show_default=False),
+    Preset | None,
+    typer.Option(
+        help="For rows that name none. Default: actalker with --weights, else the bundled demo.", show_default=False
+    ),
 ]
 
 
@@ -51,16 +54,18 @@ def submit(
     allow: Allow = None,
     preset: PresetOption = None,
     weights: Annotated[
-        Optional[Path],  # noqa: UP045
+        Path | None,
         typer.Option(envvar="ACTALKER_WEIGHTS", help="Folder of the converted published weights.", show_default=False),
     ] = None,
-    captions: Annotated[str, typer.Option(help="Caption profile: netflix, bbc, shorts, or your own TOML file.")] = "netflix",
+    captions: Annotated[
+        str, typer.Option(help="Caption profile: netflix, bbc, shorts, or your own TOML file.")
+    ] = "netflix",
     ray: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option(help="Address of a Ray cluster that runs; its nodes must see the workspace.", show_default=False),
     ] = None,
     actors: Annotated[
-        Optional[int],  # noqa: UP045
+        int | None,
         typer.Option(min=1, help="Render workers. Default: one a GPU, or what the cores give.", show_default=False),
     ] = None,
 ) -> None:
@@ -74,9 +79,11 @@ def submit(
     console = Console(highlight=False)
     from tasks import intake
 
-    _or_refuse(lambda: intake.jobs_of(manifest, tuple(allow or ()), preset or Preset.STILL))
+    folders = tuple(allow or ())
+    intake.jobs_of(manifest, folders, preset or Preset.STILL)  # refused in a second, before Prefect and Ray come up
     signal.signal(signal.SIGTERM, _interrupt)
-    raise typer.Exit(_submit(console, manifest, workspace, tuple(allow or ()), preset, weights, captions, ray, actors))
+    rendering, finishing = Rendering(preset, weights, ray, actors), Finishing(captions)
+    raise typer.Exit(_render(console, manifest, workspace, folders, rendering, finishing))
 
 
 @app.command()
@@ -84,13 +91,13 @@ def check(manifest: Manifest, allow: Allow = None, preset: PresetOption = None) 
     """Look at every cell and every file of a manifest, and render nothing. Exit code 2 when something is wrong."""
     from tasks import intake
 
-    jobs = _or_refuse(lambda: intake.jobs_of(manifest, tuple(allow or ()), preset or Preset.STILL))
+    jobs = intake.jobs_of(manifest, tuple(allow or ()), preset or Preset.STILL)
     Console().print(f"[green]{len(jobs)} row{'s' * (len(jobs) != 1)}, no fault.[/]", highlight=False)
 
 
 @app.command()
 def status(
-    batch: Annotated[Optional[str], typer.Argument(help="Default: the newest.", show_default=False)] = None,  # noqa: UP045
+    batch: Annotated[str | None, typer.Argument(help="Default: the newest.", show_default=False)] = None,
     workspace: Workspace = Path("workspace"),
 ) -> None:
     """Show how far a batch is, or how it ended: also of one that runs, or whose process died."""
@@ -100,8 +107,8 @@ def status(
     ledger = workspace / "ledger"
     names = batches(ledger)
     if not names and batch is None:
-        _refuse(f"{workspace} holds no batches yet")
-    told = _or_refuse(lambda: report(ledger, batch or names[0]))
+        raise BadInput(f"{workspace} holds no batches yet", "Submit a manifest with this workspace.")
+    told = report(ledger, batch or names[0])
     Console().print(table_of(told))
     if len(names) > 1 and batch is None:
         Console().print(f"Older batches: {', '.join(names[1:6])}", highlight=False)
@@ -115,25 +122,21 @@ def voices() -> None:
     Console().print(*voice.voices(), sep="\n", highlight=False)
 
 
-def _submit(  # noqa: PLR0917 - the command's options, once
+def _render(
     console: Console,
     manifest: Path,
     workspace: Path,
     allow: tuple[Path, ...],
-    preset: Preset | None,
-    weights: Path | None,
-    captions: str,
-    ray: str | None,
-    actors: int | None,
+    rendering: Rendering,
+    finishing: Finishing,
 ) -> int:
+    """Run the flow and tell how it went. Returns the exit code."""
     from flows.audience import audience
-    from flows.batch import Finishing, Rendering, render_batch
+    from flows.batch import render_batch
     from flows.screen import Screen
-    from tasks.report import report
 
     screen = Screen(console)
     audience.set(screen)
-    rendering, finishing = Rendering(preset, weights, ray, actors), Finishing(captions)
     try:
         with screen:
             state = render_batch(manifest, workspace, allow, rendering, finishing, return_state=True)
@@ -141,10 +144,8 @@ def _submit(  # noqa: PLR0917 - the command's options, once
         console.print("Interrupted. Submit the same manifest again to go on where it was.")
         return INTERRUPTED
     if not screen.batch_id:
-        error = state.result(raise_on_failure=False)
-        _refuse(str(error)) if isinstance(error, BadInput) else _raise(error)
-    told = report(workspace / "ledger", screen.batch_id)
-    for line in _summary(told.id, workspace):
+        state.result()  # raises: the batch never began
+    for line in _summary(screen.batch_id, workspace):
         console.print(line, soft_wrap=True)
     return DONE if state.is_completed() else FAILED
 
@@ -153,32 +154,9 @@ def _summary(batch_id: str, workspace: Path) -> list[str]:
     videos = workspace / "videos" / batch_id
     return [
         f"Videos and captions: {escape(str(videos))}/<id>/",
-        f"Ledger:              {escape(str(workspace / 'ledger'))}  (actalker status {batch_id} --workspace {escape(str(workspace))})",
+        f"Ledger:              {escape(str(workspace / 'ledger'))}",
         f"Log:                 {escape(str(workspace / 'batches' / batch_id / 'log.txt'))}",
     ]
-
-
-def _or_refuse(call):  # type: ignore[no-untyped-def]
-    """The call's result; a refusal is told and ends the command."""
-    try:
-        return call()
-    except ManifestRefused as refused:
-        console = Console(stderr=True, highlight=False)
-        console.print(f"[red]Refused: {len(refused.faults)} fault{'s' * (len(refused.faults) != 1)}, nothing was rendered.[/]")
-        for fault in refused.faults:
-            console.print(escape(str(fault)), soft_wrap=True)
-        raise typer.Exit(REFUSED) from refused
-    except ActalkerError as error:
-        _refuse(str(error))
-
-
-def _refuse(message: str) -> NoReturn:
-    Console(stderr=True, highlight=False).print(f"[red]{escape(message)}[/]", soft_wrap=True)
-    raise typer.Exit(REFUSED)
-
-
-def _raise(error: object) -> NoReturn:
-    raise error if isinstance(error, BaseException) else RuntimeError(str(error))
 
 
 def _interrupt(*_: object) -> None:
@@ -187,5 +165,19 @@ def _interrupt(*_: object) -> None:
 
 
 def main() -> None:
-    """The entry point."""
-    sys.exit(app())
+    """The entry point: refusals are told in words, without a traceback."""
+    try:
+        app()
+    except ManifestRefused as refused:
+        count = len(refused.faults)
+        _refuse(f"Refused: {count} fault{'s' * (count != 1)}, nothing was rendered.", *map(str, refused.faults))
+    except ActalkerError as error:
+        _refuse(str(error))
+
+
+def _refuse(headline: str, *lines: str) -> NoReturn:
+    console = Console(stderr=True, highlight=False)
+    console.print(f"[red]{escape(headline)}[/]", soft_wrap=True)
+    for line in lines:
+        console.print(escape(line), soft_wrap=True)
+    sys.exit(REFUSED)

@@ -9,11 +9,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from tasks.supervisor import Kind, PoolEvent
 
 from tasks.job import FPS, Outcome, Segment
 from tasks.journal import BatchStarted, Event, SegmentEnded, VideoEnded, VideoPlanned
 from tasks.report import BatchReport
-from tasks.supervisor import Kind, PoolEvent
 
 COLOURS = {"done": "green", "reused": "cyan", "failed": "red", "rendering": "yellow"}
 
@@ -32,7 +32,12 @@ class Screen:
         self._began = time.monotonic()
         self._planned: dict[str, int] = {}
         self._done: dict[str, int] = {}
-        columns = (TextColumn("{task.description:9}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[note]}"))
+        columns = (
+            TextColumn("{task.description:9}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[note]}"),
+        )
         self._progress = Progress(*columns, TimeElapsedColumn(), console=console, disable=not console.is_terminal)
         self._rows_bar: TaskID = self._progress.add_task("rows", total=None, note="")
         self._segments_bar: TaskID = self._progress.add_task("segments", total=0, note="")
@@ -54,7 +59,9 @@ class Screen:
             case BatchStarted():
                 self.batch_id = event.batch_id
                 self._progress.update(self._rows_bar, total=len(event.rows))
-                self.console.print(f"Batch [bold]{event.batch_id}[/], {_counted(len(event.rows), 'row')}.", highlight=False)
+                self.console.print(
+                    f"Batch [bold]{event.batch_id}[/], {_counted(len(event.rows), 'row')}.", highlight=False
+                )
             case VideoPlanned():
                 self._planned[event.job_id] = event.frames
                 self._progress.update(self._segments_bar, total=self._total(self._segments_bar) + event.segments)
@@ -108,7 +115,9 @@ def table_of(told: BatchReport) -> Table:
         done = video.segments if video and not video.error else row.rendered
         cost = f"{video.render_ms / 1000:.1f} s" if video else ""
         length = _clock((video.frames if video and video.frames else row.frames) / FPS)
-        table.add_row(escape(row.id), f"[{colour}]{row.outcome}[/]", length, f"{done}/{row.segments}", cost, escape(row.remark))
+        table.add_row(
+            escape(row.id), f"[{colour}]{row.outcome}[/]", length, f"{done}/{row.segments}", cost, escape(row.remark)
+        )
     return table
 
 
