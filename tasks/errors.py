@@ -26,7 +26,19 @@ class ActalkerError(Exception):
 
 
 class BadInput(ActalkerError):
-    """The input can never work: the message names the value and the remedy."""
+    """The input can never work.
+
+    Args:
+        problem: What is wrong, with the value, as a clause without a full stop.
+        remedy: What would mend it, as a sentence.
+    """
+
+    def __init__(self, problem: str, remedy: str = "") -> None:
+        super().__init__(problem, remedy)
+        self.problem, self.remedy = problem, remedy
+
+    def __str__(self) -> str:
+        return f"{self.problem}. {self.remedy}" if self.remedy else self.problem
 
 
 class Infrastructure(ActalkerError):
@@ -95,7 +107,7 @@ class Fault:
     def __str__(self) -> str:
         where = f"row {self.row}" if self.row else "header"
         value = f" {self.value!r}" if self.value else ""
-        return f"{where}, {self.column}{value}: {self.problem}. {self.remedy}"
+        return f"{where}, {self.column}{value}: {BadInput(self.problem, self.remedy)}"
 
 
 class ManifestRefused(BadInput):
@@ -106,7 +118,7 @@ class ManifestRefused(BadInput):
     """
 
     def __init__(self, faults: tuple[Fault, ...]) -> None:
-        super().__init__(faults)
+        Exception.__init__(self, faults)
         self.faults = faults
 
     def __str__(self) -> str:

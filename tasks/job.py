@@ -32,6 +32,16 @@ class Preset(StrEnum):
     DEMO = "demo"
     ACTALKER = "actalker"
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height where the manifest gives none, in pixels."""
+        return {Preset.STILL: (512, 512), Preset.DEMO: (256, 256), Preset.ACTALKER: (576, 576)}[self]
+
+    @property
+    def multiple(self) -> int:
+        """What both sides must be multiples of: the network halves its latents' sides three times (8 x 8 pixels)."""
+        return 2 if self is Preset.STILL else 64
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
@@ -42,7 +52,8 @@ class Job:
         script: Markdown; empty when the row is a recording alone.
         audio: The recording, or None when the speech is to be synthesised.
         voice: An espeak-ng voice name, or the path of a Piper `.onnx` voice.
-        width, height: Pixels, both even.
+        width, height: Pixels of the rendered picture, both even.
+        face_box: Left, top, right, bottom of the face in pixels of the portrait; None: it is looked for.
         priority: Higher is rendered earlier.
         consent: The customer's reference to the portrayed person's consent; it goes into the record.
         portrait_sha256, audio_sha256, driving_sha256: Digests of the files' bytes, empty where there is no file.
@@ -63,6 +74,7 @@ class Job:
     preset: Preset = Preset.STILL
     width: int = 512
     height: int = 512
+    face_box: tuple[int, int, int, int] | None = None
     priority: int = 0
     consent: str = ""
     portrait_sha256: str = ""

@@ -1,7 +1,7 @@
 """Where everything lies: content key -> path, published atomically, verified when it is found again.
 
 DIR/
-  store/clips/ab/<key>.mkv, .json     finished segments, by content
+  store/clips/ab/<key>.avi, .json     finished segments, by content
   store/videos/ab/<key>/              finished videos, by content
   store/tmp/                          work in flight; swept when its owner is dead
   videos/<batch>/<id>/                what the customer collects: links into the store
@@ -25,7 +25,9 @@ import psutil
 
 from tasks.job import Clip
 
-BLOCK_BYTES = 1 << 20
+CLIP_SUFFIX = ".avi"
+"""What tasks/lossless.py writes."""
+
 FOREIGN_TEMPORARY_AGE_S = 24 * 3600
 """Temporary files of other hosts cannot be tied to a living process; after a day they are dead."""
 
@@ -142,7 +144,7 @@ class Store:
 
     def find_clip(self, key: str) -> Clip | None:
         """The finished segment of this key, or None. A file that is not what its digest says is removed."""
-        path = _sharded(self.clips, key, ".mkv")
+        path = _sharded(self.clips, key, CLIP_SUFFIX)
         card = path.with_suffix(".json")
         if not card.exists():
             return None
@@ -156,7 +158,7 @@ class Store:
     ) -> Clip:
         """Publish a finished segment; its card is written last, so that a clip with a card is whole."""
         sha256 = digest_file(temporary)
-        path = publish(temporary, _sharded(self.clips, key, ".mkv"))
+        path = publish(temporary, _sharded(self.clips, key, CLIP_SUFFIX))
         clip = Clip(key, path, frames, width, height, sha256, render_ms, worker)
         write_text(path.with_suffix(".json"), json.dumps({**asdict(clip), "path": path.name}))
         return clip
