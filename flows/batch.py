@@ -20,8 +20,6 @@ from prefect.context import FlowRunContext
 from prefect.futures import PrefectFuture, as_completed
 from prefect.states import Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
-from tasks.pool import RenderPool
-from tasks.supervisor import Kind, PoolEvent
 
 from flows.audience import Audience, audience
 from flows.order import Finishing, Rendering
@@ -30,8 +28,10 @@ from tasks import journal, ledger, processes, renderers
 from tasks.check import check
 from tasks.job import Attempt, Job, Outcome
 from tasks.journal import BatchEnded, BatchStarted, Journal, VideoEnded
+from tasks.pool import RenderPool
 from tasks.store import Store, digest_file, digest_of
 from tasks.studio import Row, Studio, log_file, now_ms, segment_ended
+from tasks.supervisor import Kind, PoolEvent
 
 log = logging.getLogger("tasks.batch")
 
@@ -62,7 +62,7 @@ def render_batch(
     processes.reap(processes.state_folder())
     store = Store(workspace)
     store.sweep()
-    jobs = check(manifest, allow, rendering.preset or renderers.default_preset(rendering.weights))
+    jobs = check(manifest, allow, rendering.default_preset)
     batch_id = name_of(manifest, jobs)
     _name_run(batch_id)
     with Journal(store.ledger, batch_id, audience.get().hears) as pen, log_file(store.batch(batch_id) / "log.txt"):

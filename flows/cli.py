@@ -74,15 +74,13 @@ def submit(
     Exit code 0 when every row is done, 3 when some failed, 2 when the manifest was refused. Submit the same manifest
     again to go on where it was: what is done is not rendered twice.
     """
-    for name, value in QUIET_AND_OFFLINE.items():
-        os.environ.setdefault(name, value)
+    _be_quiet_and_offline()
     console = Console(highlight=False)
     from tasks import intake
 
-    folders = tuple(allow or ())
-    intake.jobs_of(manifest, folders, preset or Preset.STILL)  # refused in a second, before Prefect and Ray come up
+    folders, rendering, finishing = tuple(allow or ()), Rendering(preset, weights, ray, actors), Finishing(captions)
+    intake.jobs_of(manifest, folders, rendering.default_preset)  # refused in a second, before Prefect and Ray come up
     signal.signal(signal.SIGTERM, _interrupt)
-    rendering, finishing = Rendering(preset, weights, ray, actors), Finishing(captions)
     raise typer.Exit(_render(console, manifest, workspace, folders, rendering, finishing))
 
 
@@ -91,7 +89,7 @@ def check(manifest: Manifest, allow: Allow = None, preset: PresetOption = None) 
     """Look at every cell and every file of a manifest, and render nothing. Exit code 2 when something is wrong."""
     from tasks import intake
 
-    jobs = intake.jobs_of(manifest, tuple(allow or ()), preset or Preset.STILL)
+    jobs = intake.jobs_of(manifest, tuple(allow or ()), Rendering(preset).default_preset)
     Console().print(f"[green]{len(jobs)} row{'s' * (len(jobs) != 1)}, no fault.[/]", highlight=False)
 
 
@@ -112,6 +110,21 @@ def status(
     Console().print(table_of(told))
     if len(names) > 1 and batch is None:
         Console().print(f"Older batches: {', '.join(names[1:6])}", highlight=False)
+
+
+@app.command()
+def nightly(
+    inbox: Annotated[Path, typer.Argument(help="Folder of manifests.", exists=True, file_okay=False)],
+    workspace: Workspace = Path("workspace"),
+    cron: Annotated[str, typer.Option(help="When to begin.")] = "0 20 * * *",
+    until: Annotated[str, typer.Option(help="Local time after which no further batch begins.")] = "06:00",
+    preset: PresetOption = None,
+) -> None:
+    """Render every manifest of a folder every evening, on the Prefect server that PREFECT_API_URL names."""
+    _be_quiet_and_offline()
+    from flows import nightly as schedule
+
+    schedule.serve(inbox, workspace, cron, until, preset)
 
 
 @app.command()
@@ -157,6 +170,11 @@ def _summary(batch_id: str, workspace: Path) -> list[str]:
         f"Ledger:              {escape(str(workspace / 'ledger'))}",
         f"Log:                 {escape(str(workspace / 'batches' / batch_id / 'log.txt'))}",
     ]
+
+
+def _be_quiet_and_offline() -> None:
+    for name, value in QUIET_AND_OFFLINE.items():
+        os.environ.setdefault(name, value)
 
 
 def _interrupt(*_: object) -> None:
