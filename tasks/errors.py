@@ -107,7 +107,7 @@ class Fault:
     def __str__(self) -> str:
         where = f"row {self.row}" if self.row else "header"
         value = f" {self.value!r}" if self.value else ""
-        return f"{where}, {self.column}{value}: {self.problem}. {self.remedy}"
+        return f"{where}, {self.column}{value}: {BadInput(self.problem, self.remedy)}"
 
 
 class ManifestRefused(BadInput):

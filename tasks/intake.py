@@ -123,8 +123,7 @@ class Desk:
             if not text:
                 return ""
             markdown = script.fill(self.inputs.text(cells.path(text, self.home, self.allowed)), row.variables)
-            if not script.parse(markdown, language).sentences:
-                raise BadInput("it has nothing to say", "Write a sentence that is not a heading or a direction.")
+            script.parse(markdown, language or "en")
             return markdown
 
         return self._cell(row, "script", parse, "")

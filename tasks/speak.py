@@ -74,8 +74,10 @@ def _read(text: Script, speaker: voice.Voice, sound: Programme) -> tuple[tuple[W
             Word(word, offset_ms + start, offset_ms + end, index)
             for word, (start, end) in zip(sentence.words, utterance.spans_ms or (), strict=True)
         ]
+        # The last gap ends where a cut would let the sentence's segment end: it is the same segment anywhere.
         last = index == len(text.sentences) - 1
-        sound.rest(GAP_FRAMES[Ends.SENTENCE if last else sentence.ends] + _frames(sentence.pause_ms))
+        gap = GAP_FRAMES[Ends.SENTENCE] - HUSH_FRAMES if last else GAP_FRAMES[sentence.ends]
+        sound.rest(gap + _frames(sentence.pause_ms))
     return tuple(words), starts
 
 
