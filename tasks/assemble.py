@@ -101,7 +101,7 @@ def _drawn(job: Job, subtitles: Subtitles, work: Path, picture: Any, options: Fi
         provenance.write_label(options.label, canvas, work / "label.ass")
         frame = frame.filter("ass", "label.ass")
     lacking = typeface.missing(text, options.fonts)
-    return frame, (f"no font has {lacking!r}: boxes are drawn; name a folder with such fonts",) if lacking else ()
+    return frame, (f"no font has {lacking!r}, which is missing in the picture: name a folder with such fonts",) if lacking else ()
 
 
 def _laid_out_for(canvas: tuple[int, int], ass: Path) -> Path:
