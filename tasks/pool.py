@@ -24,12 +24,14 @@ from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from tasks import processes, renderers
+from tasks.backlog import Request
 from tasks.errors import ActalkerError, BadInput, Cancelled, Infrastructure, NoSpace, RenderFailed, WorkerLost
+from tasks.events import Kind, PoolEvent
 from tasks.job import Clip, Job, Preset, Segment
 from tasks.lossless import SUFFIX, LosslessWriter
 from tasks.renderers import Renderer
 from tasks.store import Store
-from tasks.supervisor import Kind, PoolEvent, Request, Rules, Supervisor
+from tasks.supervisor import Rules, Supervisor
 
 if TYPE_CHECKING:
     from ray.actor import ActorHandle
