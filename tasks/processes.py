@@ -11,7 +11,10 @@ them. The records are of one machine and one user, so they lie in the machine's 
 
 import json
 import os
+import platform
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -43,6 +46,20 @@ def own_folder(state: Path) -> Path:
     return folder
 
 
+@contextmanager
+def kept_in_order(state: Path) -> Iterator[tuple[str, ...]]:
+    """For the length of a command: what dead ones left is ended first, what is left of ours is ended last.
+
+    Yields:
+        See `reap`.
+    """
+    reaped = reap(state)
+    try:
+        yield reaped
+    finally:
+        forget(state)
+
+
 def remember(state: Path) -> None:
     """Write down every process that descends from this one, besides those that were written down before."""
     record = own_folder(state) / "processes.json"
@@ -52,7 +69,7 @@ def remember(state: Path) -> None:
             known[child.pid] = {"pid": child.pid, "created_s": child.create_time(), "name": child.name()}
         except psutil.NoSuchProcess:
             continue  # it was short-lived
-    whole = {"created_s": psutil.Process().create_time(), "started": list(known.values())}
+    whole = {"host": platform.node(), "created_s": psutil.Process().create_time(), "started": list(known.values())}
     temporary = record.with_suffix(".new")
     temporary.write_text(json.dumps(whole))
     temporary.rename(record)
@@ -81,7 +98,9 @@ def _driver_lives(folder: Path) -> bool:
     record = folder / "processes.json"
     if not record.exists():
         return psutil.pid_exists(int(folder.name))
-    return _find(int(folder.name), json.loads(record.read_text())["created_s"]) is not None
+    line = json.loads(record.read_text())
+    elsewhere = line["host"] != platform.node()  # a container that shares this folder: its pids are not ours
+    return elsewhere or _find(int(folder.name), line["created_s"]) is not None
 
 
 def _clear(folder: Path) -> list[str]:
