@@ -3,16 +3,16 @@
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 from tasks.assemble import Finish, assemble
-from tasks.pool import RenderPool
-from tasks.render import render
-from tasks.stitch import stitch
 from tasks.subtitle import subtitle
 
 from tasks.job import Job
 from tasks.journal import VideoEnded
 from tasks.plan import plan
+from tasks.pool import RenderPool
 from tasks.record import record, reuse
+from tasks.render import render
 from tasks.speak import speak
+from tasks.stitch import stitch
 from tasks.studio import Row
 
 

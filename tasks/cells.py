@@ -72,7 +72,7 @@ def preset(text: str, default: Preset) -> Preset:
         return default
     if text.lower() in list(Preset):
         return Preset(text.lower())
-    near = difflib.get_close_matches(text.lower(), list(Preset), n=1)
+    near = difflib.get_close_matches(text.lower(), [str(name) for name in Preset], n=1)
     meant = f"Did you mean {near[0]!r}?" if near else f"Write one of: {', '.join(Preset)}."
     raise BadInput("there is no such preset", meant)
 

@@ -16,7 +16,6 @@ Why Ut Video, measured at 512 x 512 on a moving, grained picture, one thread, ms
 """
 
 import errno
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
@@ -38,10 +37,10 @@ SUFFIX = ".avi"
 
 
 class LosslessWriter:
-    """Write frames to a new file; a context manager. The file is complete, and on the disk, when the block ends well.
+    """Write frames to a new file; a context manager. The file is complete when the block ends without an error.
 
     Args:
-        path: The file to write; the caller publishes it (temporary name, then rename).
+        path: The file to write; who publishes it syncs and renames it.
         width, height: Of every frame; both even.
 
     Raises:
@@ -53,6 +52,7 @@ class LosslessWriter:
         if width % 2 or height % 2:
             raise BadInput(f"a picture of {width} x {height} pixels cannot be stored as yuv420p: both must be even")
         self.frames = 0
+        self.size = (width, height)
         self._shape = (height, width, 3)
         self._file = path.open("wb")
         self._container = av.open(self._file, "w", format="avi", buffer_size=1 << 20)
@@ -73,8 +73,6 @@ class LosslessWriter:
             if kind is None:
                 self._container.mux(self._stream.encode(None))
                 self._container.close()
-                self._file.flush()
-                os.fsync(self._file.fileno())
 
     def write(self, rgb: NDArray[np.uint8]) -> None:
         """Append one frame: (height, width, 3) RGB."""
@@ -107,6 +105,45 @@ class LosslessWriter:
         with _full_disk():
             self._container.mux(packet)
         self.frames += 1
+
+
+class LosslessReader:
+    """Read such a file frame by frame, stored or decoded; a context manager.
+
+    Raises:
+        BadInput: The file is not there, or is not what `LosslessWriter` writes.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            self._container = av.open(str(path), "r", format="avi")
+        except (av.FFmpegError, OSError) as error:
+            raise BadInput(f"{str(path)!r} cannot be read as a lossless clip: {error}") from error
+        self._codec = self._container.streams.video[0].codec_context
+        self._codec.thread_count = 1
+        self.width, self.height = self._codec.width, self._codec.height
+        if (self._codec.name, self._codec.pix_fmt) != ("utvideo", "yuv420p"):
+            self._container.close()
+            raise BadInput(f"{str(path)!r} is {self._codec.name} {self._codec.pix_fmt}, a clip is utvideo yuv420p")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._container.close()
+
+    def packets(self) -> Iterator["av.Packet[VideoStream]"]:
+        """Every frame as it is stored, in order."""
+        return (packet for packet in self._container.demux(video=0) if packet.size)
+
+    def decode(self, packet: "av.Packet[VideoStream]") -> av.VideoFrame:
+        """One stored frame as yuv420p."""
+        try:
+            (frame,) = self._codec.decode(packet)
+        except (av.FFmpegError, ValueError) as error:
+            raise BadInput(f"a frame of {str(self.path)!r} is damaged: {error}") from error
+        return frame
 
 
 @contextmanager
