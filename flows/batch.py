@@ -26,6 +26,7 @@ from flows.order import Finishing, Rendering
 from flows.video import make_video
 from tasks import journal, ledger, processes, renderers
 from tasks.check import check
+from tasks.errors import Infrastructure
 from tasks.job import Attempt, Job, Outcome
 from tasks.journal import BatchEnded, BatchStarted, Journal, VideoEnded
 from tasks.pool import RenderPool
@@ -60,6 +61,7 @@ def render_batch(
         BadInput: Another process is rendering the same batch.
     """
     processes.reap(processes.state_folder())
+    processes.remember(processes.state_folder())  # the embedded server, if there is one
     store = Store(workspace)
     store.sweep()
     jobs = check(manifest, allow, rendering.default_preset)
@@ -138,7 +140,7 @@ def _ended(row: Row, future: PrefectFuture[VideoEnded]) -> VideoEnded:
     """The row's video, or the record of its failure."""
     if future.state.is_completed():
         return future.result()
-    error = future.state.result(raise_on_failure=False)
+    error = _error_of(future.state)
     log.error("row %s failed: %s: %s", row.job.id, type(error).__name__, error)
     for segment in row.segments:
         clip = row.studio.store.find_clip(segment.key)
@@ -147,6 +149,14 @@ def _ended(row: Row, future: PrefectFuture[VideoEnded]) -> VideoEnded:
     video = replace(row.ended(Outcome.FAILED), error_class=type(error).__name__, error=str(error))
     row.studio.pen.write(video)
     return video
+
+
+def _error_of(state: State[VideoEnded]) -> BaseException:
+    """Why a row has no video. A state that is not final was left behind by a server that went away."""
+    if not state.is_final():
+        return Infrastructure(f"the row was left in the state {state.name}: the Prefect server is gone")
+    error = state.result(raise_on_failure=False)
+    return error if isinstance(error, BaseException) else Infrastructure(f"the row ended in the state {state.name}")
 
 
 @dataclass

@@ -418,7 +418,8 @@ def _ray_session(address: str | None, preset: Preset, actors: int | None) -> Ite
         finally:
             ray.shutdown()
         return
-    state = processes.state_folder()
+    state, others = processes.state_folder(), processes.descendants()  # Prefect's server among them: not ours to end
+    session = processes.own_folder(state) / f"ray-{secrets.token_hex(2)}"
     try:
         ray.init(
             include_dashboard=False,
@@ -426,7 +427,7 @@ def _ray_session(address: str | None, preset: Preset, actors: int | None) -> Ite
             num_gpus=0 if preset is Preset.STILL else None,
             object_store_memory=OBJECT_STORE_BYTES,
             _node_ip_address="127.0.0.1",
-            _temp_dir=str(processes.own_folder(state) / "ray"),
+            _temp_dir=str(session),
             **quiet,
         )
         processes.remember(state)
