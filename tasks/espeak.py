@@ -28,6 +28,7 @@ _CHARS_UTF8: Final = 1
 _POS_CHARACTER: Final = 1
 _RATE: Final = 1
 _EVENT_LIST_END, _EVENT_WORD, _EVENT_PHONEME = 0, 1, 7
+_PAUSE: Final = "_"
 _SEPARATOR: Final = "_"
 
 _WITHOUT_DICTIONARY: Final = {"fo", "kaa", "xex"}
@@ -97,7 +98,7 @@ def read(text: str, voice: str, words_per_minute: int) -> Reading:
     """Read a text aloud. The same arguments give the same bytes, in whatever process and after whatever else.
 
     Args:
-        voice: A language of `languages()`, optionally with a variant: `en-us+f3`.
+        voice: One that `languages()` names, optionally with a variant: `gmw/en-US+f3`.
     """
     pcm = bytearray()
     events: list[Event] = []
@@ -126,18 +127,20 @@ def phonemes(words: Sequence[str], voice: str) -> tuple[tuple[str, ...], ...]:
 
 
 @cache
-def languages() -> tuple[str, ...]:
-    """The names of all voices that load, `af` to `yue`, sorted."""
+def languages() -> dict[str, str]:
+    """Every language that there is a voice for, `af` to `yue`, and the best voice of each as `read` takes it."""
     with _library(None) as (library, _):
         library.espeak_ListVoices.restype = ctypes.POINTER(ctypes.POINTER(_Voice))
         listed = library.espeak_ListVoices(None)
-        names: set[str] = set()
+        found: list[tuple[str, int, str]] = []
         index = 0
         while listed[index]:
-            names.update(_language_names(listed[index].contents.languages))
+            voice = listed[index].contents
+            ranks = _languages(voice.languages)
+            found += [(language.lower(), rank, voice.identifier.decode()) for language, rank in ranks]
             index += 1
-        names -= _WITHOUT_DICTIONARY
-        return tuple(sorted(name for name in names if library.espeak_SetVoiceByName(name.encode()) == 0))
+    best = {language: voice for language, _, voice in sorted(found, reverse=True)}
+    return {language: best[language] for language in sorted(best) if language not in _WITHOUT_DICTIONARY}
 
 
 @cache
@@ -176,7 +179,7 @@ def _events(event: "ctypes._Pointer[_Event]") -> Iterator[Event]:
             yield Event(item.text_position - 1, item.sample, None)
         elif item.type == _EVENT_PHONEME:
             name = bytes(item.id.string).partition(b"\0")[0].decode(errors="replace")
-            yield Event(item.text_position - 1, item.sample, name)
+            yield Event(item.text_position - 1, item.sample, "" if name.startswith(_PAUSE) else name)
         index += 1
 
 
@@ -190,9 +193,12 @@ def _phonemes(library: ctypes.CDLL, word: str) -> tuple[str, ...]:
     return tuple(phoneme for phoneme in found if phoneme)
 
 
-def _language_names(address: int) -> Iterator[str]:
-    """Read pairs of a priority byte and a name that ends with a zero byte; a zero priority ends the list."""
-    while ctypes.string_at(address, 1) != b"\0":
+def _languages(address: int) -> Iterator[tuple[str, int]]:
+    """The languages of a voice and its rank for each, the lower the better.
+
+    They lie in memory as bytes of rank, each before a name that ends with a zero byte; a rank of zero ends the list.
+    """
+    while rank := ctypes.string_at(address, 1)[0]:
         name = ctypes.string_at(address + 1)
-        yield name.decode()
+        yield name.decode(), rank
         address += len(name) + 2

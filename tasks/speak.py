@@ -13,9 +13,9 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from tasks import script, voice
-from tasks.errors import BadInput
-from tasks.job import FPS, HUSH_FRAMES, OVERLAP_FRAMES, Chapter, Job, Speech, Word, WordSource
-from tasks.programme import Programme, programme
+from tasks.job import FPS, HUSH_FRAMES, OVERLAP_FRAMES, SAMPLE_RATE, Chapter, Job, Speech, Word, WordSource
+from tasks.programme import Programme, cuts_of, programme
+from tasks.recording import decode_audio
 from tasks.script import Ends, Script
 
 MS_PER_FRAME: Final = 1000 // FPS
@@ -32,9 +32,16 @@ def speak(job: Job, work: Path) -> Speech:
         BadInput: The script has nothing to say, the voice is unknown, or it cannot pronounce a sentence.
     """
     work.mkdir(parents=True, exist_ok=True)
-    if job.audio is not None:
-        raise BadInput(f"recordings are not spoken yet: {job.audio}")
-    return synthesise(job, work / "programme.wav")
+    wav = work / "programme.wav"
+    return synthesise(job, wav) if job.audio is None else play(job, job.audio, wav)
+
+
+def play(job: Job, recording: Path, wav: Path) -> Speech:
+    """Take a recording as it is."""
+    samples = decode_audio(recording, SAMPLE_RATE)
+    with programme(wav) as sound:
+        sound.add(samples)
+    return Speech(wav, sound.frames, cuts_of(sound.levels), tuple(sound.levels), language=job.language)
 
 
 def synthesise(job: Job, wav: Path) -> Speech:
@@ -75,11 +82,12 @@ def _read(text: Script, speaker: voice.Voice, sound: Programme) -> tuple[tuple[W
 
 
 def _chapters(text: Script, sentence_starts_ms: Sequence[int]) -> tuple[Chapter, ...]:
-    """The headings that a sentence follows. Of several before the same sentence all stand at its start."""
+    """The headings that a sentence follows; of several in a row (a title and its first chapter) the last."""
+    titles = {heading.sentence: heading.title for heading in text.headings}
     return tuple(
-        Chapter(heading.title, sentence_starts_ms[heading.sentence])
-        for heading in text.headings
-        if heading.sentence < len(sentence_starts_ms)
+        Chapter(title, sentence_starts_ms[sentence])
+        for sentence, title in titles.items()
+        if sentence < len(sentence_starts_ms)
     )
 
 

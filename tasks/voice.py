@@ -16,7 +16,7 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from tasks import espeak
+from tasks import espeak, piper
 from tasks.errors import BadInput
 from tasks.job import SAMPLE_RATE
 from tasks.script import join
@@ -73,7 +73,8 @@ class EspeakVoice:
     @property
     def identifier(self) -> str:
         """How espeak-ng names it."""
-        return f"{self.language}+{self.variant}" if self.variant else self.language
+        voice = espeak.languages()[self.language]
+        return f"{voice}+{self.variant}" if self.variant else voice
 
     def say(self, words: Sequence[str]) -> Utterance:
         """See `Voice.say`."""
@@ -88,6 +89,22 @@ class EspeakVoice:
         return Utterance(resample(sounding, reading.rate), spans_ms)
 
 
+@dataclass(frozen=True, slots=True)
+class PiperVoice:
+    """A neural voice of the user's. It does not know when its words are heard. `name` is the path of its model."""
+
+    name: str
+    language: str
+
+    def say(self, words: Sequence[str]) -> Utterance:
+        """See `Voice.say`."""
+        text = join(tuple(words))
+        samples, rate = piper.read(text, Path(self.name))
+        if not samples.any():
+            raise BadInput(f"voice {self.name!r} cannot pronounce {text!r}; choose a voice of the script's language")
+        return Utterance(resample(samples, rate), None)
+
+
 def find(name: str) -> Voice:
     """The voice of a name.
 
@@ -95,13 +112,11 @@ def find(name: str) -> Voice:
         BadInput: There is none, or not here; close names, or the remedy, are in the message.
     """
     if name.lower().endswith(".onnx"):
-        from tasks.piper import PiperVoice  # noqa: PLC0415  an optional extra, and slow to import
-
-        return PiperVoice.load(Path(name))
+        return PiperVoice(name, piper.language_of(Path(name)))
     match = _NAME.fullmatch(name.strip())
     language = match["language"].lower().replace("_", "-") if match else name
-    if match is None or language not in espeak.languages():
-        raise BadInput(f"unknown voice {name!r}; {_close(language, espeak.languages())}")
+    if match is None or language not in voices():
+        raise BadInput(f"unknown voice {name!r}; {_close(language, voices())}")
     variant = match["variant"] or ""
     if variant and variant not in espeak.variants():
         raise BadInput(f"unknown variant {variant!r} of voice {name!r}; {_close(variant, espeak.variants())}")
@@ -113,14 +128,14 @@ def find(name: str) -> Voice:
 
 def voices() -> tuple[str, ...]:
     """The names of the voices that are always there. Each may be followed by a variant and a speed."""
-    return espeak.languages()
+    return tuple(espeak.languages())
 
 
 def resample(samples: NDArray[np.int16], rate: int) -> NDArray[np.int16]:
     """Bring mono sound `[n]` from `rate` Hz to `SAMPLE_RATE`, in one piece."""
     if rate == SAMPLE_RATE:
         return samples
-    resampled = soxr.resample(samples.astype(np.float32), rate, SAMPLE_RATE, quality="HQ")
+    resampled: NDArray[np.float32] = soxr.resample(samples.astype(np.float32), rate, SAMPLE_RATE, quality="HQ")
     return np.clip(np.rint(resampled), -32768, 32767).astype(np.int16)
 
 
