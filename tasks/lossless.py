@@ -55,7 +55,9 @@ class LosslessWriter:
         self.size = (width, height)
         self._shape = (height, width, 3)
         self._file = path.open("wb")
-        self._container = av.open(self._file, "w", format="avi", buffer_size=1 << 20)
+        # Bit-exact: no version of the library in the file, so that the same frames are the same bytes.
+        options = {"fflags": "+bitexact"}
+        self._container = av.open(self._file, "w", format="avi", buffer_size=1 << 20, container_options=options)
         self._stream = self._container.add_stream("utvideo", rate=FPS, options={"pred": "left"})
         self._stream.width, self._stream.height, self._stream.pix_fmt = width, height, "yuv420p"
         self._stream.thread_count = 1

@@ -1,4 +1,4 @@
-"""ffmpeg as a process. The only file that starts a program.
+"""ffmpeg: its commands, built with ffmpeg-python, and its process. The only file that starts a program.
 
 What customers send is opened in process, by `tasks/recording.py`; our own lossless clips are `tasks/lossless.py`'s.
 """
@@ -10,7 +10,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from subprocess import DEVNULL, PIPE, Popen
+from typing import Any
 
+import ffmpeg as commands
 import imageio_ffmpeg
 
 from tasks.errors import BadInput, NoSpace, TimedOut, ToolFailed
@@ -31,6 +33,42 @@ def ffmpeg() -> Path:
     if not os.access(chosen, os.X_OK) or not Path(chosen).is_file():
         raise BadInput(f"ACTALKER_FFMPEG is {chosen!r}, which is no executable file: name one, or unset it")
     return Path(chosen)
+
+
+def source(path: Path, demuxer: str, **options: str | int | float) -> Any:
+    """An input of a command: a stream of ffmpeg-python, on which `.filter(...)` goes on. It is read by that demuxer and
+    by no other, and leads nowhere but to this file."""
+    return commands.input(str(path), format=demuxer, protocol_whitelist="file,pipe", **options)
+
+
+def combine(streams: Sequence[Any], name: str, *arguments: str | int, **options: str | int | float) -> Any:
+    """A filter with several inputs."""
+    return commands.filter(list(streams), name, *arguments, **options)
+
+
+def sink(streams: Sequence[Any], path: Path | str, muxer: str, **options: str | int | float) -> Any:
+    """An output of a command, to give to `execute`. An older file of that name is overwritten."""
+    return commands.output(*streams, str(path), format=muxer, **options).overwrite_output()
+
+
+def execute(
+    output: Any,
+    *,
+    what: str,
+    time_limit_s: float,
+    progress: Callable[[int], None] | None = None,
+    folder: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> str:
+    """Build the command of `sink` and `run` it."""
+    return run(
+        commands.get_args(output),
+        what=what,
+        time_limit_s=time_limit_s,
+        progress=progress,
+        folder=folder,
+        environment=environment,
+    )
 
 
 def run(
