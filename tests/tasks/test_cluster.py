@@ -60,5 +60,5 @@ def test_a_worker_that_sees_another_workspace_refuses_to_begin(tmp_path: Path) -
     here.write_text("another driver's")
     for token in (here, tmp_path / "nowhere.token"):
         worker = RenderWorker(Outfit(tmp_path, token, "ours", Preset.STILL, None, 1, load))
-        with pytest.raises(BadInput, match=r"does not see the workspace .*: put it on a shared disk"):
+        with pytest.raises(BadInput, match=r"does not see the workspace .*\. Put it on a shared disk"):
             worker.set_up()
