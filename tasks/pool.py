@@ -98,7 +98,9 @@ class RenderWorker:
         """
         token = self._outfit.token
         if not token.is_file() or token.read_text() != self._outfit.secret:
-            raise BadInput(f"{platform.node()} does not see the workspace {self._outfit.root}: put it on a shared disk")
+            raise BadInput(
+                f"{platform.node()} does not see the workspace {self._outfit.root}", "Put it on a shared disk."
+            )
         self._store = Store(self._outfit.root)
         self._store.sweep()
 

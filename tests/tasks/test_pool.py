@@ -4,7 +4,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import av
@@ -25,28 +25,39 @@ NEVER = threading.Event()
 class Theatre:
     """A pool with two actors, its workspace, and what it told."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, address: str | None = None) -> None:
         self.store = store
         self.events: list[PoolEvent] = []
         self.pool = RenderPool(
-            Preset.STILL, None, store, actors=2, on_event=self.events.append, rules=Rules(grace_s=GRACE_S), load=load
+            Preset.STILL,
+            None,
+            store,
+            address=address,
+            actors=2,
+            on_event=self.events.append,
+            rules=Rules(grace_s=GRACE_S),
+            load=load,
         )
 
     def render(self, *wanted: Segment, cancelled: threading.Event = NEVER) -> tuple[Clip, ...]:
         return self.pool.render(job(wanted[0].job_id), wanted, cancelled)
 
-    def wait_for(self, kind: Kind, row: str) -> PoolEvent:
-        """The first such event of this row; the events are looked at until it comes."""
+    def wait_until(self, condition: Callable[[], bool]) -> None:
+        """Look at the events until they are as they should be."""
         deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
-            for event in tuple(self.events):
-                if event.kind is kind and event.segment and event.segment.job_id == row:
-                    return event
+        while not condition():
+            assert time.monotonic() < deadline, self.events
             time.sleep(0.005)
-        raise AssertionError(f"no {kind} of {row} in {self.events}")
+
+    def wait_for(self, kind: Kind, row: str) -> PoolEvent:
+        """The first such event of this row."""
+        self.wait_until(lambda: self.count(kind, row) > 0)
+        return next(
+            event for event in self.events if event.segment and event.kind is kind and event.segment.job_id == row
+        )
 
     def count(self, kind: Kind, row: str) -> int:
-        return sum(event.kind is kind and event.segment.job_id == row for event in self.events if event.segment)
+        return sum(event.kind is kind and event.segment.job_id == row for event in tuple(self.events) if event.segment)
 
 
 @pytest.fixture(scope="module")
