@@ -420,7 +420,7 @@ def _ray_session(address: str | None, preset: Preset, actors: int | None) -> Ite
         finally:
             ray.shutdown()
         return
-    state, others = processes.state_folder(), processes.descendants()  # Prefect's server among them: not ours to end
+    state = processes.state_folder()
     session = processes.own_folder(state) / f"ray-{secrets.token_hex(2)}"
     try:
         ray.init(
@@ -436,4 +436,4 @@ def _ray_session(address: str | None, preset: Preset, actors: int | None) -> Ite
         yield ray
     finally:
         ray.shutdown(wait_for_processes=True)
-        shutil.rmtree(processes.own_folder(state) / "ray", ignore_errors=True)
+        shutil.rmtree(session, ignore_errors=True)
