@@ -1,5 +1,6 @@
 """The `actalker` command: parse, call, print. Slow libraries are imported by the commands that need them."""
 
+import atexit
 import os
 import signal
 import sys
@@ -21,7 +22,8 @@ QUIET_AND_OFFLINE = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "DO_NOT_TRACK": "1",
     "PREFECT_CLI_PROMPT": "false",
-    "PREFECT_LOGGING_LEVEL": "WARNING",
+    "PREFECT_LOGGING_LEVEL": "INFO",
+    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",  # errors are told by our own screen, in words
     "PREFECT_SERVER_LOGGING_LEVEL": "CRITICAL",
     "PREFECT_LOGGING_EXTRA_LOGGERS": "tasks",
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",  # a cold machine compiles bytecode first
@@ -81,6 +83,7 @@ def submit(
     folders, rendering, finishing = tuple(allow or ()), Rendering(preset, weights, ray, actors), Finishing(captions)
     intake.jobs_of(manifest, folders, rendering.default_preset)  # refused in a second, before Prefect and Ray come up
     signal.signal(signal.SIGTERM, _interrupt)
+    atexit.register(_leave_nothing_running)  # before Prefect registers the end of its server, hence after it
     raise typer.Exit(_render(console, manifest, workspace, folders, rendering, finishing))
 
 
@@ -175,6 +178,12 @@ def _summary(batch_id: str, workspace: Path) -> list[str]:
 def _be_quiet_and_offline() -> None:
     for name, value in QUIET_AND_OFFLINE.items():
         os.environ.setdefault(name, value)
+
+
+def _leave_nothing_running() -> None:
+    from tasks import processes
+
+    processes.forget(processes.state_folder())
 
 
 def _interrupt(*_: object) -> None:

@@ -136,7 +136,8 @@ class Desk:
             name = text or DEFAULT_VOICES.get(language, language)
             if name.endswith(".onnx"):
                 name = str(cells.path(name, self.home, self.allowed))
-            return name, language or voice.find(name).language
+            spoken = voice.find(name).language
+            return name, language or spoken
 
         return self._cell(
             row, "voice" if row.cells["voice"] else "language", lambda _: parse(row.cells["voice"]), ("", "")

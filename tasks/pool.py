@@ -24,12 +24,14 @@ from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from tasks import processes, renderers
+from tasks.backlog import Request
 from tasks.errors import ActalkerError, BadInput, Cancelled, Infrastructure, NoSpace, RenderFailed, WorkerLost
+from tasks.events import Kind, PoolEvent
 from tasks.job import Clip, Job, Preset, Segment
 from tasks.lossless import SUFFIX, LosslessWriter
 from tasks.renderers import Renderer
 from tasks.store import Store
-from tasks.supervisor import Kind, PoolEvent, Request, Rules, Supervisor
+from tasks.supervisor import Rules, Supervisor
 
 if TYPE_CHECKING:
     from ray.actor import ActorHandle
@@ -46,9 +48,13 @@ SPACE_CHECK_S = 1.0
 OBJECT_STORE_BYTES = 80 << 20
 """Ray's least: nothing of ours goes through it."""
 
-LOCAL_ENVIRONMENT = {
+QUIET_ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # the coming default; without it Ray warns about it
+    "RAY_DEDUP_LOGS_SKIP_REGEX": ".",  # a lost worker is an event of ours; Ray prints a paragraph to stdout
+    "RAY_ENABLE_AUTO_CONNECT": "0",  # a call without a session is a bug, no reason to start another one
+}
+LOCAL_ENVIRONMENT = {
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # on every system: listen on loopback alone
     "RAY_AUTH_MODE": "token",  # other users of this machine cannot run code through our ports
 }
@@ -92,7 +98,9 @@ class RenderWorker:
         """
         token = self._outfit.token
         if not token.is_file() or token.read_text() != self._outfit.secret:
-            raise BadInput(f"{platform.node()} does not see the workspace {self._outfit.root}: put it on a shared disk")
+            raise BadInput(
+                f"{platform.node()} does not see the workspace {self._outfit.root}", "Put it on a shared disk."
+            )
         self._store = Store(self._outfit.root)
         self._store.sweep()
 
@@ -314,26 +322,27 @@ class RenderPool:
                 self._over = over
                 for request in self._requests:
                     request.fail(over)
+            self._store.sweep()
 
     def _serve(self, ray: ModuleType) -> None:
         staff = _staff(ray, self._preset, self._actors)
-        token = self._store.temporary(".token")
-        secret = secrets.token_hex(16)
-        token.write_text(secret)
-        outfit = Outfit(self._store.root, token, secret, self._preset, self._weights, staff.threads, self._load)
-        crew = RayCrew(ray, outfit, staff.resources, self._inbox.put)
-        gauge = _SpaceGauge(self._store.root)
-        supervisor = Supervisor(crew, staff.workers, self._rules, emit=self._tell, has_space=gauge)
-        while not self._closing.is_set():
-            supervisor.tick()
-            self._drain(supervisor)
+        with _token(self._store) as (token, secret):
+            outfit = Outfit(self._store.root, token, secret, self._preset, self._weights, staff.threads, self._load)
+            crew = RayCrew(ray, outfit, staff.resources, self._inbox.put)
+            gauge = _SpaceGauge(self._store.root)
+            supervisor = Supervisor(crew, staff.workers, self._rules, emit=self._tell, has_space=gauge)
+            while not self._closing.is_set():
+                supervisor.tick()
+                self._drain(supervisor)
+            self._wind_up(crew, supervisor)
+
+    def _wind_up(self, crew: RayCrew, supervisor: Supervisor) -> None:
+        """Let the workers stop by themselves and clean up, then end them."""
         crew.destroy()
         patience = time.monotonic() + self._rules.grace_s
         while not supervisor.idle and time.monotonic() < patience:
             self._drain(supervisor)
         supervisor.end(Cancelled("the pool was closed"))
-        self._store.sweep()
-        token.unlink()
 
     def _drain(self, supervisor: Supervisor) -> None:
         """Make the calls in the inbox; wait a little for the first."""
@@ -346,6 +355,17 @@ class RenderPool:
         if event.kind is Kind.WORKER_READY and self._address is None:
             processes.remember(processes.state_folder())
         self._on_event(event)
+
+
+@contextmanager
+def _token(store: Store) -> Iterator[tuple[Path, str]]:
+    """A file in the workspace by which workers know that it is the driver's, and what it says."""
+    path, secret = store.temporary(".token"), secrets.token_hex(16)
+    path.write_text(secret)
+    try:
+        yield path, secret
+    finally:
+        path.unlink(missing_ok=True)
 
 
 class _SpaceGauge:
@@ -385,11 +405,13 @@ def _staff(ray: ModuleType, preset: Preset, actors: int | None) -> Staff:
 @contextmanager
 def _ray_session(address: str | None, preset: Preset, actors: int | None) -> Iterator[ModuleType]:
     """Join the cluster at this address, or hold one of our own on this machine: quiet, on loopback, gone afterwards."""
-    if address is None:
-        for name, value in {**LOCAL_ENVIRONMENT, "RAY_AUTH_TOKEN": secrets.token_hex(32)}.items():
-            os.environ.setdefault(name, value)
+    local = {**LOCAL_ENVIRONMENT, "RAY_AUTH_TOKEN": secrets.token_hex(32)} if address is None else {}
+    for name, value in {**QUIET_ENVIRONMENT, **local}.items():
+        os.environ.setdefault(name, value)
     import ray  # noqa: PLC0415 - see above
 
+    if ray.is_initialized():
+        raise RuntimeError("this process has a session of Ray already: close the pool that holds it")
     quiet: dict[str, Any] = {"logging_level": "ERROR", "log_to_driver": False}
     if address is not None:
         ray.init(address, **quiet)
@@ -399,6 +421,7 @@ def _ray_session(address: str | None, preset: Preset, actors: int | None) -> Ite
             ray.shutdown()
         return
     state = processes.state_folder()
+    session = processes.own_folder(state) / f"ray-{secrets.token_hex(2)}"
     try:
         ray.init(
             include_dashboard=False,
@@ -406,11 +429,11 @@ def _ray_session(address: str | None, preset: Preset, actors: int | None) -> Ite
             num_gpus=0 if preset is Preset.STILL else None,
             object_store_memory=OBJECT_STORE_BYTES,
             _node_ip_address="127.0.0.1",
-            _temp_dir=str(processes.own_folder(state) / "ray"),
+            _temp_dir=str(session),
             **quiet,
         )
         processes.remember(state)
         yield ray
     finally:
         ray.shutdown(wait_for_processes=True)
-        processes.forget(state)
+        shutil.rmtree(session, ignore_errors=True)

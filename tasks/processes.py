@@ -11,7 +11,10 @@ them. The records are of one machine and one user, so they lie in the machine's 
 
 import json
 import os
+import platform
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -43,6 +46,20 @@ def own_folder(state: Path) -> Path:
     return folder
 
 
+@contextmanager
+def kept_in_order(state: Path) -> Iterator[tuple[str, ...]]:
+    """For the length of a command: what dead ones left is ended first, what is left of ours is ended last.
+
+    Yields:
+        See `reap`.
+    """
+    reaped = reap(state)
+    try:
+        yield reaped
+    finally:
+        forget(state)
+
+
 def remember(state: Path) -> None:
     """Write down every process that descends from this one, besides those that were written down before."""
     record = own_folder(state) / "processes.json"
@@ -52,15 +69,22 @@ def remember(state: Path) -> None:
             known[child.pid] = {"pid": child.pid, "created_s": child.create_time(), "name": child.name()}
         except psutil.NoSuchProcess:
             continue  # it was short-lived
-    whole = {"created_s": psutil.Process().create_time(), "started": list(known.values())}
+    whole = {"host": platform.node(), "created_s": psutil.Process().create_time(), "started": list(known.values())}
     temporary = record.with_suffix(".new")
     temporary.write_text(json.dumps(whole))
     temporary.rename(record)
 
 
-def forget(state: Path) -> None:
-    """End what is left of the processes that were written down, and remove the record."""
-    _clear(state / str(os.getpid()))
+def descendants() -> frozenset[int]:
+    """The pids of what runs below this process now."""
+    return frozenset(child.pid for child in psutil.Process().children(recursive=True))
+
+
+def forget(state: Path, spare: frozenset[int] = frozenset()) -> None:
+    """End what is left of the processes that were written down; without any to spare, remove the record too."""
+    _end(state / str(os.getpid()), spare)
+    if not spare:
+        shutil.rmtree(state / str(os.getpid()), ignore_errors=True)
 
 
 def reap(state: Path) -> tuple[str, ...]:
@@ -73,7 +97,8 @@ def reap(state: Path) -> tuple[str, ...]:
     for folder in state.iterdir():
         if not folder.name.isdigit() or _driver_lives(folder):
             continue
-        ended += _clear(folder)
+        ended += _end(folder)
+        shutil.rmtree(folder, ignore_errors=True)
     return tuple(ended)
 
 
@@ -81,18 +106,20 @@ def _driver_lives(folder: Path) -> bool:
     record = folder / "processes.json"
     if not record.exists():
         return psutil.pid_exists(int(folder.name))
-    return _find(int(folder.name), json.loads(record.read_text())["created_s"]) is not None
+    line = json.loads(record.read_text())
+    elsewhere = line["host"] != platform.node()  # a container that shares this folder: its pids are not ours
+    return elsewhere or _find(int(folder.name), line["created_s"]) is not None
 
 
-def _clear(folder: Path) -> list[str]:
+def _end(folder: Path, spare: frozenset[int] = frozenset()) -> list[str]:
     record = folder / "processes.json"
     started = json.loads(record.read_text())["started"] if record.exists() else []
-    left = [process for line in started if (process := _find(line["pid"], line["created_s"]))]
+    doomed = [line for line in started if line["pid"] not in spare]
+    left = [process for line in doomed if (process := _find(line["pid"], line["created_s"]))]
     names = {line["pid"]: line["name"] for line in started}
     for process in left:
         process.kill()
     psutil.wait_procs(left, timeout=END_LIMIT_S)
-    shutil.rmtree(folder, ignore_errors=True)
     return [f"{names[process.pid]} ({process.pid})" for process in left]
 
 

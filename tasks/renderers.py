@@ -24,6 +24,9 @@ from tasks.job import OVERLAP_FRAMES, SAMPLE_RATE, SAMPLES_PER_FRAME, Job, Prese
 Frame = NDArray[np.uint8]
 """(height, width, 3), RGB."""
 
+Box = tuple[int, int, int, int]
+"""Left, top, right, bottom, in pixels."""
+
 STILL_VERSION = "still-1"
 """Raise it with every change of the pixels: it is part of the key of every clip."""
 
@@ -85,7 +88,7 @@ def read_sound(segment: Segment) -> NDArray[np.int16]:
     with wave.open(str(segment.wav), "rb") as file:
         form = (file.getnchannels(), file.getsampwidth(), file.getframerate())
         if form != (1, 2, SAMPLE_RATE):
-            raise BadInput(f"{segment.wav} is not mono 16-bit sound at {SAMPLE_RATE} Hz: {form}")
+            raise BadInput(f"{segment.wav} is {form}, not mono 16-bit sound at {SAMPLE_RATE} Hz")
         if file.getnframes() < segment.end_frame * SAMPLES_PER_FRAME:
             raise BadInput(f"{segment.wav} ends before frame {segment.end_frame}: it is not what was planned on")
         file.setpos(segment.start_frame * SAMPLES_PER_FRAME)
@@ -97,7 +100,7 @@ class StillRenderer:
 
     def render(self, job: Job, segment: Segment, cancelled: Callable[[], bool]) -> Iterator[Frame]:
         """See `Renderer`. A frame takes about a millisecond: the caller's look at the flag is enough."""
-        portrait = frame_portrait(job.portrait, job.width, job.height)
+        portrait = frame_portrait(job.portrait, job.width, job.height, job.face_box)
         meter = Meter(job.width, job.height)
         levels = voice_levels(read_sound(segment))
         for index, view in enumerate(camera(segment, job.width, job.height, portrait.shape[1] / job.width)):
@@ -126,8 +129,11 @@ def camera(segment: Segment, width: int, height: int, spare: float) -> Iterator[
 
 
 @lru_cache(maxsize=8)
-def frame_portrait(path: Path, width: int, height: int) -> Frame:
+def frame_portrait(path: Path, width: int, height: int, face_box: Box | None = None) -> Frame:
     """The largest part of a portrait with the picture's proportions, `SPARE` times its size, the face well placed.
+
+    Args:
+        face_box: Where the face is, in pixels of the portrait; None has it looked for.
 
     Raises:
         BadInput: The file is no image.
@@ -139,26 +145,27 @@ def frame_portrait(path: Path, width: int, height: int) -> Frame:
         raise BadInput(f"{path} cannot be read as an image: {error}") from error
     ground = Image.new("RGBA", upright.size, (236, 236, 236, 255))  # behind cut-out portraits
     pixels = np.asarray(Image.alpha_composite(ground, upright).convert("RGB"))
-    left, top, right, bottom = _crop(pixels, width / height)
+    left, top, right, bottom = _crop(pixels, width / height, face_box or _find_face(pixels))
     size = round(width * SPARE), round(height * SPARE)
     shrink = right - left > size[0]
     part = np.ascontiguousarray(pixels[top:bottom, left:right])
     return np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA if shrink else cv2.INTER_CUBIC), np.uint8)
 
 
-def _crop(pixels: Frame, proportion: float) -> tuple[int, int, int, int]:
-    """Left, top, right, bottom of the part to show: around the face, or at the top, in the middle, without one."""
+def _crop(pixels: Frame, proportion: float, face: Box | None) -> Box:
+    """The part to show: around the face, or at the top, in the middle, without one."""
     height, width = pixels.shape[:2]
     part_width, part_height = min(width, round(height * proportion)), min(height, round(width / proportion))
-    face = _find_face(pixels)
-    middle_x, middle_y = face or (width / 2, part_height * FACE_HEIGHT)
+    middle_x, middle_y = width / 2, part_height * FACE_HEIGHT
+    if face:
+        middle_x, middle_y = (face[0] + face[2]) / 2, (face[1] + face[3]) / 2
     left = round(np.clip(middle_x - part_width / 2, 0, width - part_width))
     top = round(np.clip(middle_y - part_height * FACE_HEIGHT, 0, height - part_height))
     return left, top, left + part_width, top + part_height
 
 
-def _find_face(pixels: Frame) -> tuple[float, float] | None:
-    """The middle of the largest face, in pixels. Looked for in a small copy: a tenth of a second."""
+def _find_face(pixels: Frame) -> Box | None:
+    """The largest face. Looked for in a small copy: a tenth of a second."""
     scale = min(1.0, 480 / max(pixels.shape[:2]))
     grey = cv2.resize(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     detector = cv2.CascadeClassifier(str(Path(cv2.__file__).parent / "data" / "haarcascade_frontalface_alt2.xml"))
@@ -166,7 +173,7 @@ def _find_face(pixels: Frame) -> tuple[float, float] | None:
     if len(faces) == 0:
         return None
     x, y, side, _ = max(faces, key=lambda face: int(face[2]))
-    return float(x + side / 2) / scale, float(y + side / 2) / scale
+    return round(x / scale), round(y / scale), round((x + side) / scale), round((y + side) / scale)
 
 
 BANDS_HZ = (90, 250, 500, 1000, 2000, 4500)
