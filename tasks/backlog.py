@@ -107,13 +107,13 @@ class Backlog:
             self._push(work, front=True)
 
     def settle(self, work: Work, result: Clip | ActalkerError) -> None:
-        """Tell everybody who waits for this work how it ended."""
+        """Tell everybody who waits for this work how it ended. The first pays for the clip; the others have found it."""
         if self._works.get(work.segment.key) is work:
             del self._works[work.segment.key]
-        for request in work.waiting:
+        for place, request in enumerate(work.waiting):
             future = request.futures[work.segment.key]
             if isinstance(result, Clip):
-                future.set_result(result)
+                future.set_result(result.found() if place else result)
             else:
                 future.set_exception(result)
             if request.over:
