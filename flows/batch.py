@@ -6,7 +6,7 @@ import logging
 import os
 import re
 from collections.abc import Callable, Iterator
-from concurrent.futures import as_completed
+from concurrent.futures import Future, as_completed
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from itertools import groupby
@@ -18,6 +18,7 @@ from prefect.artifacts import create_progress_artifact, create_table_artifact, u
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
 from prefect.context import FlowRunContext
+from prefect.futures import PrefectConcurrentFuture
 from prefect.states import Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 
@@ -131,12 +132,16 @@ def _render_rows(
                 )
             )
             stack.callback(studio.cancelled.set)  # rows that still run when we leave early must not wait for the pool
-            runs = {
-                make_video.submit(row, pool, finishing.captions, finishing.finish).wrapped_future: row for row in rows
-            }
+            runs = {_submitted(row, pool, finishing): row for row in rows}
             # Prefect's own as_completed reports a run when the server has heard of its end: the state here is older.
             for run in as_completed(runs):
                 yield _ended(runs[run], run.result())
+
+
+def _submitted(row: Row, pool: RenderPool, finishing: Finishing) -> Future[State[VideoEnded]]:
+    run = make_video.submit(row, pool, finishing.captions, finishing.finish)
+    assert isinstance(run, PrefectConcurrentFuture)  # what a thread pool's runs are
+    return run.wrapped_future
 
 
 def _ended(row: Row, state: State[VideoEnded]) -> VideoEnded:

@@ -2,9 +2,9 @@
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
-from tasks.assemble import Finish, assemble
-from tasks.subtitle import subtitle
 
+from tasks.assemble import assemble
+from tasks.finish import Finish
 from tasks.job import Job
 from tasks.journal import VideoEnded
 from tasks.plan import plan
@@ -14,6 +14,7 @@ from tasks.render import render
 from tasks.speak import speak
 from tasks.stitch import stitch
 from tasks.studio import Row
+from tasks.subtitle import subtitle
 
 
 @task(name="video", task_run_name="{row.studio.batch_id}/{row.job.id}", cache_policy=NO_CACHE, persist_result=False)

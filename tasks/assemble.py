@@ -11,7 +11,7 @@ from prefect.cache_policies import NO_CACHE
 
 from tasks import chapters, framing, loudness, media, provenance, recording, stills, typeface
 from tasks.captions import Subtitles
-from tasks.errors import BadInput, ToolFailed
+from tasks.errors import BadInput, ToolFailed, retry_helps
 from tasks.finish import Finish
 from tasks.job import FPS, Chapter, Finished, Job, Speech
 from tasks.language import alpha_3
@@ -33,7 +33,14 @@ _SUFFIXES = {
 }
 
 
-@task(name="assemble", cache_policy=NO_CACHE, persist_result=False)
+@task(
+    name="assemble",
+    task_run_name="assemble {job.id}",
+    retries=2,
+    retry_condition_fn=retry_helps,
+    cache_policy=NO_CACHE,
+    persist_result=False,
+)
 def assemble(
     job: Job, speech: Speech, picture: Path, subtitles: Subtitles, target: Path, finish: Finish | None = None
 ) -> Finished:

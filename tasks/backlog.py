@@ -107,7 +107,7 @@ class Backlog:
             self._push(work, front=True)
 
     def settle(self, work: Work, result: Clip | ActalkerError) -> None:
-        """Tell everybody who waits for this work how it ended. The first pays for the clip; the others have found it."""
+        """Tell all who wait for this work how it ended. The first pays for the clip; the others have found it."""
         if self._works.get(work.segment.key) is work:
             del self._works[work.segment.key]
         for place, request in enumerate(work.waiting):

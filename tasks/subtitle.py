@@ -10,12 +10,20 @@ from prefect.cache_policies import NO_CACHE
 from tasks import caption_files, caption_profile
 from tasks.caption_layout import lay_out
 from tasks.captions import Subtitles, Violation, check
+from tasks.errors import retry_helps
 from tasks.job import FPS, Job, Speech, WordSource
 
 _LISTED: Final = 5
 
 
-@task(name="subtitle", cache_policy=NO_CACHE, persist_result=False)
+@task(
+    name="subtitle",
+    task_run_name="subtitle {job.id}",
+    retries=2,
+    retry_condition_fn=retry_helps,
+    cache_policy=NO_CACHE,
+    persist_result=False,
+)
 def subtitle(
     job: Job, speech: Speech, work: Path, profile: str = caption_profile.BASE, highlight: bool = False
 ) -> Subtitles:
