@@ -152,15 +152,16 @@ def denoise(
 ) -> Tensor:
     """Sample latents (total, Z, h, w), scaled by `latent_scale`, of which the first n frames are the scene's.
 
-    noise: (total, Z, h, w), standard normal; it decides device and type. Raises CancelledError as soon as
-    `cancelled` answers true, which it is asked before every window.
+    noise: (total, Z, h, w), standard normal. The network runs in the scene's type; the latents stay in float32, since
+    at high noise levels what is left of the picture is smaller than the rounding of a half-precision number.
+    Raises CancelledError as soon as `cancelled` answers true, which it is asked before every window.
     """
     total = sampling.total(scene.frames)
     if noise.shape != (total, *scene.reference.shape):
         raise ValueError(f"noise has shape {tuple(noise.shape)}, expected {(total, *scene.reference.shape)}")
     passes = _passes(scene, sampling.guidance, total)
     sigmas = sampling.schedule.sigmas(sampling.steps)
-    x = scene.reference * sampling.latent_scale + sigmas[0] * noise
+    x = scene.reference.float() * sampling.latent_scale + sigmas[0] * noise.float()
     previous: Tensor | None = None
     for step in range(sampling.steps):
         frames = windows(total, sampling, step * sampling.shift % sampling.window)
@@ -173,7 +174,7 @@ def denoise(
             seen[window] += 1
         # Frames seen by several windows are averaged. Both solvers are linear in the clean estimate, so that this is
         # the average of the stepped latents.
-        clean = clean / seen[:, None, None, None].to(clean.dtype)
+        clean = clean / seen[:, None, None, None]
         x = advance(x, clean, previous, sigmas=sigmas, step=step, solver=sampling.solver)
         previous = clean
         if on_step is not None:
@@ -222,8 +223,8 @@ def _clean(unet: UNet, passes: list[_Pass], x: Tensor, window: list[int], sigma:
             identity=one.conditions.identity[:, window],
             signals=tuple(signal[:, window] for signal in one.conditions.signals),
         )
-        sample = torch.cat([x * scale, one.reference.expand_as(x)], dim=1)
-        v += one.weight * unet(sample[None], timestep, known)[0]
+        sample = torch.cat([(x * scale).to(one.reference.dtype), one.reference.expand_as(x)], dim=1)
+        v += one.weight * unet(sample[None], timestep, known)[0].float()
     return x * scale**2 - v * (sigma * scale)  # v-prediction: x0 = c_skip x + c_out v
 
 
