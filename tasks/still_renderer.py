@@ -13,12 +13,10 @@ import cv2
 import numpy as np
 from av.video.reformatter import ColorRange, Colorspace
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
 
-from actalker.encoders.faces import HaarDetector
-from tasks.errors import BadInput
 from tasks.job import OVERLAP_FRAMES, Job, Segment
 from tasks.meter import Meter, Plane, voice_levels
+from tasks.portrait import FaceBox, portrait_of
 from tasks.segment_sound import read_sound
 
 VERSION = "still-2"
@@ -32,13 +30,6 @@ FULL_MOTION_FRAMES = 150
 """Shorter segments move less, so that none moves faster than this one."""
 SPARE = 1.06
 """The portrait is kept this much larger than the picture: moving closer enlarges nothing."""
-FACE_HEIGHT = 0.42
-"""Where the middle of a face stands, as a share of the picture's height, if the portrait has the room."""
-SEARCH_EDGE = 480
-"""Faces are looked for in a copy of at most this size: a tenth of a second."""
-
-Box = tuple[int, int, int, int]
-"""Left, top, right, bottom, in pixels."""
 
 
 class StillRenderer:
@@ -47,7 +38,7 @@ class StillRenderer:
     def render(self, job: Job, segment: Segment, cancelled: Callable[[], bool]) -> Iterator[av.VideoFrame]:
         """Yield frames in yuv420p. One takes less than a millisecond: the caller's look at the flag is enough."""
         size = job.width, job.height
-        portrait = frame_portrait(job.portrait, *size, job.face_box)
+        portrait = spare_portrait(job.portrait, *size, job.face_box)
         meter = Meter(*size)
         levels = voice_levels(read_sound(segment))
         for index, view in enumerate(camera(segment, job.width, job.height)):
@@ -97,24 +88,18 @@ def camera(segment: Segment, width: int, height: int) -> Iterator[NDArray[np.flo
         yield np.array([[scale, 0, x], [0, scale, y]])
 
 
-@lru_cache(maxsize=8)
-def frame_portrait(path: Path, width: int, height: int, face_box: Box | None = None) -> tuple[Plane, Plane, Plane]:
-    """The largest part of a portrait with the picture's proportions, `SPARE` times its size, the face well placed.
+@lru_cache(maxsize=64)
+def spare_portrait(path: Path, width: int, height: int, face_box: FaceBox) -> tuple[Plane, Plane, Plane]:
+    """A portrait `SPARE` times the size of the picture: luma and both chroma planes, BT.709, limited range.
 
-    Args:
-        face_box: Where the face is, in pixels of the portrait; None has it looked for.
-
-    Returns:
-        Luma and both chroma planes, in BT.709, limited range.
+    Kept for as many portraits as a batch may have in turn: finding the face takes as long as a hundred frames.
 
     Raises:
         BadInput: The file is no image.
     """
-    pixels = _read(path)
-    left, top, right, bottom = _crop(pixels, width / height, face_box or _find_face(pixels))
+    part = portrait_of(path, width, height, face_box).pixels
     size = 2 * round(width * SPARE / 2 + 0.5), 2 * round(height * SPARE / 2 + 0.5)
-    part = np.ascontiguousarray(pixels[top:bottom, left:right])
-    kind = cv2.INTER_AREA if right - left > size[0] else cv2.INTER_CUBIC
+    kind = cv2.INTER_AREA if part.shape[1] > size[0] else cv2.INTER_CUBIC
     sized = np.asarray(cv2.resize(part, size, interpolation=kind), np.uint8)
     frame = av.VideoFrame.from_ndarray(sized, "rgb24").reformat(
         format="yuv420p",
@@ -125,38 +110,3 @@ def frame_portrait(path: Path, width: int, height: int, face_box: Box | None = N
     )
     luma, first, second = (plane.copy() for plane in planes(frame))
     return luma, first, second
-
-
-def _read(path: Path) -> NDArray[np.uint8]:
-    """A portrait, upright, (height, width, 3) RGB; a cut-out stands before light grey."""
-    try:
-        with Image.open(path) as image:
-            upright = ImageOps.exif_transpose(image).convert("RGBA")
-    except (OSError, ValueError) as error:
-        raise BadInput(f"{path} cannot be read as an image: {error}") from error
-    ground = Image.new("RGBA", upright.size, (236, 236, 236, 255))
-    return np.asarray(Image.alpha_composite(ground, upright).convert("RGB"))
-
-
-def _crop(pixels: NDArray[np.uint8], proportion: float, face: Box | None) -> Box:
-    """The part to show: around the face, or at the top, in the middle, without one."""
-    height, width = pixels.shape[:2]
-    part_width, part_height = min(width, round(height * proportion)), min(height, round(width / proportion))
-    middle_x, middle_y = width / 2, part_height * FACE_HEIGHT
-    if face:
-        middle_x, middle_y = (face[0] + face[2]) / 2, (face[1] + face[3]) / 2
-    left = round(np.clip(middle_x - part_width / 2, 0, width - part_width))
-    top = round(np.clip(middle_y - part_height * FACE_HEIGHT, 0, height - part_height))
-    return left, top, left + part_width, top + part_height
-
-
-def _find_face(pixels: NDArray[np.uint8]) -> Box | None:
-    """The largest face, frontal before profile."""
-    scale = min(1.0, SEARCH_EDGE / max(pixels.shape[:2]))
-    small = np.asarray(cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
-    faces = HaarDetector().detect(small)
-    if not faces:
-        return None
-    box = faces[0].box
-    left, top, right, bottom = (round(edge / scale) for edge in (box.left, box.top, box.right, box.bottom))
-    return left, top, right, bottom

@@ -19,7 +19,7 @@ from tasks.job import FPS, HUSH_FRAMES, OVERLAP_FRAMES, SAMPLE_RATE, SAMPLES_PER
 from tasks.meter import voice_levels
 from tasks.renderers import identity, load
 from tasks.segment_sound import read_sound
-from tasks.still_renderer import frame_portrait, planes
+from tasks.still_renderer import planes, spare_portrait
 
 Picture = NDArray[np.uint8]
 
@@ -73,8 +73,8 @@ def to_rgb(frame: av.VideoFrame) -> Picture:
 
 
 def portrait_in_rgb(path: Path, width: int, height: int, face_box: tuple[int, int, int, int] | None = None) -> Picture:
-    """What `frame_portrait` makes of a portrait."""
-    parts = frame_portrait(path, width, height, face_box)
+    """What `spare_portrait` makes of a portrait."""
+    parts = spare_portrait(path, width, height, face_box)
     frame = av.VideoFrame(parts[0].shape[1], parts[0].shape[0], "yuv420p")
     for plane, part in zip(planes(frame), parts, strict=True):
         plane[:] = part
