@@ -23,6 +23,8 @@ from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+import av
+
 from tasks import processes, renderers
 from tasks.backlog import Request
 from tasks.errors import ActalkerError, BadInput, Cancelled, Infrastructure, NoSpace, RenderFailed, WorkerLost
@@ -138,7 +140,7 @@ class RenderWorker:
             for frame in self._renderer.render(job, segment, cancelled):
                 if cancelled():
                     raise Cancelled(f"{segment.name} was called off at frame {writer.frames}")
-                writer.write(frame)
+                writer.write_yuv(frame) if isinstance(frame, av.VideoFrame) else writer.write(frame)
         if writer.frames != segment.frames:
             raise RenderFailed(f"{segment.name} came out with {writer.frames} frames, {segment.frames} were asked for")
 

@@ -6,7 +6,7 @@ them. The records are of one machine and one user, so they lie in the machine's 
 
 /tmp/actalker-<uid>/<pid>/
   processes.json      our own start time, and pid, start time and name of what we started
-  ray/                Ray's session: sockets and logs
+  ray-1f2e/           Ray's session: sockets and logs
 """
 
 import json
@@ -75,16 +75,12 @@ def remember(state: Path) -> None:
     temporary.rename(record)
 
 
-def descendants() -> frozenset[int]:
-    """The pids of what runs below this process now."""
-    return frozenset(child.pid for child in psutil.Process().children(recursive=True))
+def forget(state: Path) -> None:
+    """End what is left of the processes that were written down, Prefect's server among them, and remove the record.
 
-
-def forget(state: Path, spare: frozenset[int] = frozenset()) -> None:
-    """End what is left of the processes that were written down; without any to spare, remove the record too."""
-    _end(state / str(os.getpid()), spare)
-    if not spare:
-        shutil.rmtree(state / str(os.getpid()), ignore_errors=True)
+    For the end of a command, not of a pool.
+    """
+    _clear(state / str(os.getpid()))
 
 
 def reap(state: Path) -> tuple[str, ...]:
@@ -97,8 +93,7 @@ def reap(state: Path) -> tuple[str, ...]:
     for folder in state.iterdir():
         if not folder.name.isdigit() or _driver_lives(folder):
             continue
-        ended += _end(folder)
-        shutil.rmtree(folder, ignore_errors=True)
+        ended += _clear(folder)
     return tuple(ended)
 
 
@@ -111,15 +106,15 @@ def _driver_lives(folder: Path) -> bool:
     return elsewhere or _find(int(folder.name), line["created_s"]) is not None
 
 
-def _end(folder: Path, spare: frozenset[int] = frozenset()) -> list[str]:
+def _clear(folder: Path) -> list[str]:
     record = folder / "processes.json"
     started = json.loads(record.read_text())["started"] if record.exists() else []
-    doomed = [line for line in started if line["pid"] not in spare]
-    left = [process for line in doomed if (process := _find(line["pid"], line["created_s"]))]
+    left = [process for line in started if (process := _find(line["pid"], line["created_s"]))]
     names = {line["pid"]: line["name"] for line in started}
     for process in left:
         process.kill()
     psutil.wait_procs(left, timeout=END_LIMIT_S)
+    shutil.rmtree(folder, ignore_errors=True)
     return [f"{names[process.pid]} ({process.pid})" for process in left]
 
 

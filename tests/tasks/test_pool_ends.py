@@ -75,7 +75,7 @@ def test_ctrl_c_leaves_no_process_no_file_and_no_noise(driver: subprocess.Popen[
     _, alive = psutil.wait_procs(members, timeout=10)
     assert alive == []
     assert list((tmp_path / "store" / "tmp").iterdir()) == []
-    assert not (processes.state_folder() / str(driver.pid) / "ray").exists()
+    assert list((processes.state_folder() / str(driver.pid)).glob("ray*")) == []
 
 
 def test_what_a_killed_driver_leaves_is_gone_when_the_next_one_starts(
