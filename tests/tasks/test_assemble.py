@@ -46,8 +46,9 @@ def make(folder: Path, target: Path, finish: Finish | None = None, frames: int =
     row = job(folder, language="de", title='A "title" = 1; #2', **changes)
     finish = finish or Finish()
     speech = speech_of(folder, frames)
-    picture = write_clip(folder / "picture.avi", (numbered(number) for number in range(frames)))
-    canvas = finish.framing.canvas((row.width, row.height))
+    size = (row.width, row.height)
+    picture = write_clip(folder / "picture.avi", (numbered(number, *size) for number in range(frames)))
+    canvas = finish.framing.canvas(size)
     subtitles = subtitle.fn(replace(row, width=canvas[0], height=canvas[1]), speech, folder)
     return assemble.fn(row, speech, picture, subtitles, target, finish)
 
