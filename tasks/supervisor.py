@@ -329,8 +329,8 @@ class Supervisor:
     def _last_word(self, slot: Slot, work: Work, error: ActalkerError) -> None:
         name = work.segment.name
         if isinstance(error, WorkerLost):
-            deaths = [str(one) for one in work.errors if isinstance(one, WorkerLost)]
-            error = Quarantined(f"{name} took {len(deaths)} workers down and is left out: {'; '.join(deaths)}")
+            deaths = sum(isinstance(one, WorkerLost) for one in work.errors)
+            error = Quarantined(f"{name} took {deaths} workers down and is left out; the last was {error}")
             self._tell(Kind.QUARANTINED, slot, error=error, segment=work.segment)
         self._backlog.taint(work)
         self._backlog.settle(work, error)

@@ -14,7 +14,8 @@ from tasks import processes
 from tasks.errors import BadInput
 from tasks.events import Kind
 from tasks.job import Preset
-from tasks.pool import LOCAL_ENVIRONMENT, QUIET_ENVIRONMENT, Outfit, RenderWorker
+from tasks.pool import LOCAL_ENVIRONMENT, QUIET_ENVIRONMENT
+from tasks.render_worker import Outfit, RenderWorker
 from tasks.store import Store
 from tests.tasks.rehearsal import Fate, load, segments
 from tests.tasks.test_pool import Theatre
