@@ -24,7 +24,9 @@ def framed(
     height, width = picture.shape[:2]
     clip, result = write_clip(tmp_path / "head.avi", [picture] * count), tmp_path / "framed.avi"
     frame = place(media.source(clip, "avi").video, (width, height), framing, tmp_path)
-    media.execute(media.sink([frame], result, "avi", **{"c:v": "utvideo"}), what="framing", time_limit_s=60)
+    media.execute(
+        media.sink([frame], result, "avi", **{"c:v": "utvideo", "colorspace": "bt709"}), what="framing", time_limit_s=60
+    )
     return list(decode_frames(result))
 
 
