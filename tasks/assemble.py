@@ -108,7 +108,9 @@ def _drawn(job: Job, subtitles: Subtitles, work: Path, picture: Any, options: Fi
         provenance.write_label(options.label, canvas, work / "label.ass")
         frame = frame.filter("ass", "label.ass")
     lacking = typeface.missing(text, options.fonts)
-    return frame, (f"no font has {lacking!r}: boxes are drawn; name a folder with such fonts",) if lacking else ()
+    return frame, (
+        f"no font has {lacking!r}, which is missing in the picture: name a folder with such fonts",
+    ) if lacking else ()
 
 
 def _laid_out_for(canvas: tuple[int, int], ass: Path) -> Path:
@@ -139,12 +141,12 @@ def _output(job: Job, frame: Any, sound: Path, subtitles: Subtitles, video: Path
         "metadata:g": f"comment={provenance.COMMENT}",
         "metadata:s:a:0": f"language={alpha_3(job.language)}",
     }
-    if "srt" in subtitles.files:
+    if "srt" in subtitles.files and not options.burn_in:  # players would show them twice: ffmpeg enables the track
         tracks.append(media.source(subtitles.files["srt"].resolve(), "srt")["s"])
         settings |= {
             "c:s": "mov_text",
             "metadata:s:s:0": f"language={alpha_3(subtitles.language)}",
-            "disposition:s:0": "0" if options.burn_in else "default",
+            "disposition:s:0": "default",
         }
     return media.sink(tracks, video, "mp4", **settings)
 

@@ -14,7 +14,7 @@ class Finish:
     Attributes:
         sound: Where they are heard: broadcast -23, course -16, web -14 LUFS; true peaks under -1 dBTP.
         music: A bed under the voice.
-        burn_in: Draw the captions into the picture. The soft track stays in the file, switched off.
+        burn_in: Draw the captions into the picture, in place of the soft track: players would show both.
         label: A visible text in the corner, like "AI-generated"; none by default. The mark in the metadata is always
             there.
         framing: The shape of the picture, and what is behind the head.

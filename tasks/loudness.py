@@ -65,6 +65,15 @@ class Loudness:
         """Whether there was anything to measure."""
         return self.integrated_lufs > _UNMEASURED_LUFS and math.isfinite(self.true_peak_dbtp)
 
+    def off_target(self, target: Target) -> str:
+        """What a person should know about it; empty when it is as asked for."""
+        if not self.measurable:
+            return "the sound is too soft or too short for its loudness to be measured"
+        if abs(self.integrated_lufs - target.integrated_lufs) <= TOLERANCE_LU:
+            return ""
+        asked = f"{target.integrated_lufs:g} are asked for"
+        return f"the sound has {self.integrated_lufs:g} LUFS, {asked}: there is no room under its peaks"
+
 
 @dataclass(frozen=True, slots=True)
 class Bed:
@@ -93,11 +102,12 @@ def master(wav: Path, frames: int, target: Target, bed: Bed | None, work: Path) 
         work: Scratch folder.
 
     Returns:
-        `work/sound.m4a`, and what was measured on it.
+        `work/sound.m4a`, and what was measured on it. A programme of a few clicks in silence has no room under the
+        true peak for its loudness: it stays softer than asked for, and `off_target` says so.
 
     Raises:
         BadInput: The music cannot be read.
-        ToolFailed: The target was not met in 4 rounds.
+        ToolFailed: The true peak stays over its limit.
     """
     programme = wav if bed is None else _mix(wav, frames, target, bed, work)
     encoded = work / "sound.m4a"
@@ -106,6 +116,7 @@ def master(wav: Path, frames: int, target: Target, bed: Bed | None, work: Path) 
         _encode(_stereo(media.source(programme, "wav").audio), frames, encoded)
         return encoded, before
     gain_db, ceiling_dbtp = target.integrated_lufs - before.integrated_lufs, target.true_peak_dbtp - _CODEC_MARGIN_DB
+    after = before
     for _ in range(_ROUNDS):
         sound = _stereo(media.source(programme, "wav").audio).filter("volume", f"{gain_db:.4f}dB", precision="double")
         if before.true_peak_dbtp + gain_db > ceiling_dbtp:
@@ -116,14 +127,13 @@ def master(wav: Path, frames: int, target: Target, bed: Bed | None, work: Path) 
             target.integrated_lufs - after.integrated_lufs,
             after.true_peak_dbtp - target.true_peak_dbtp,
         )
-        if abs(miss_lu) <= _SETTLED_LU and excess_db <= 0:
+        if excess_db <= 0 and abs(miss_lu) <= _SETTLED_LU:
             return encoded, after
         gain_db += miss_lu
-        ceiling_dbtp -= max(0.0, excess_db + 0.1) if excess_db > 0 else 0.0
-    if abs(miss_lu) > TOLERANCE_LU or excess_db > 0:
+        ceiling_dbtp -= excess_db + 0.1 if excess_db > 0 else 0.0
+    if after.true_peak_dbtp > target.true_peak_dbtp:
         raise ToolFailed(
-            f"the sound is {after.integrated_lufs:.1f} LUFS with peaks of {after.true_peak_dbtp:.1f} dBTP, "
-            f"{target.integrated_lufs:g} and {target.true_peak_dbtp:g} are asked for: use a less dynamic recording"
+            f"true peaks of {after.true_peak_dbtp:.1f} dBTP cannot be brought under {target.true_peak_dbtp:g}"
         )
     return encoded, after
 

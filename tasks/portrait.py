@@ -8,11 +8,11 @@ from typing import TypeAlias
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
 
-from actalker.encoders.faces import Face, HaarDetector
-from actalker.shapes import Box
+from actalker.encoders.faces import Face, FaceError, FaceLimits, HaarDetector, check_box, select_face
+from actalker.shapes import Box, Size
 from tasks.errors import BadInput
+from tasks.inputs import open_portrait
 
 FaceBox: TypeAlias = tuple[int, int, int, int] | None
 """Left, top, right, bottom in pixels of the portrait, as the manifest gives it; None: it is looked for."""
@@ -21,8 +21,7 @@ FACE_HEIGHT = 0.42
 """Where the middle of a face stands, as a share of the picture's height, if the portrait has the room."""
 SEARCH_EDGE = 480
 """Faces are looked for in a copy of at most this size: a tenth of a second."""
-GROUND = (236, 236, 236, 255)
-"""What stands behind cut-outs."""
+LIMITS = FaceLimits()
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,7 @@ def portrait_of(path: Path, width: int, height: int, face_box: FaceBox) -> Portr
     Raises:
         BadInput: The file is no image.
     """
-    pixels = _read(path)
+    pixels = np.asarray(open_portrait(path))
     faces = (Face(Box(*face_box), 0.0),) if face_box else find_faces(pixels)
     return Portrait(pixels, faces).cut(width / height)
 
@@ -81,17 +80,25 @@ def find_faces(pixels: NDArray[np.uint8]) -> tuple[Face, ...]:
     return tuple(_enlarged(face, 1 / scale) for face in HaarDetector().detect(small))
 
 
+def usable_face(portrait: Portrait, *, given: bool) -> Box:
+    """The box of the face that the network is to move.
+
+    Args:
+        given: The box came with the manifest: it is judged by its size and place alone.
+
+    Raises:
+        BadInput: There is no face, or several, or one that is too small or turned away; with the numbers.
+    """
+    size = Size(*portrait.pixels.shape[:2])
+    try:
+        if given and portrait.faces:
+            return check_box(portrait.faces[0].box, size, LIMITS)
+        return select_face(list(portrait.faces), size, LIMITS)
+    except FaceError as error:
+        raise BadInput(str(error)) from error
+
+
 def _enlarged(face: Face, factor: float) -> Face:
     edges = (face.box.left, face.box.top, face.box.right, face.box.bottom)
     left, top, right, bottom = (round(edge * factor) for edge in edges)
     return Face(Box(left, top, right, bottom), face.turn)
-
-
-def _read(path: Path) -> NDArray[np.uint8]:
-    try:
-        with Image.open(path) as image:
-            upright = ImageOps.exif_transpose(image).convert("RGBA")
-    except (OSError, ValueError) as error:
-        raise BadInput(f"{path} cannot be read as an image: {error}") from error
-    ground = Image.new("RGBA", upright.size, GROUND)
-    return np.asarray(Image.alpha_composite(ground, upright).convert("RGB"))

@@ -48,8 +48,9 @@ def write_label(text: str, canvas: tuple[int, int], file: Path) -> None:
         "Format: Name, Fontname, Fontsize, PrimaryColour, OutlineColour, BackColour, BorderStyle, Outline, Shadow, "
         "Alignment, MarginL, MarginR, MarginV, Encoding\n"
         f"Style: Label,Noto Sans,{letters},&H00FFFFFF,&H00000000,&H70000000,4,0,{letters * 0.3:.1f},7,"
-        f"{letters},{letters},{letters},-1\n\n[Events]\nFormat: Layer, Start, End, Style, Text\n"
-        f"Dialogue: 1,0:00:00.00,9:59:59.99,Label,{plain}\n",
+        f"{letters},{letters},{letters},-1\n\n[Events]\n"
+        "Format: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text\n"
+        f"Dialogue: 1,0:00:00.00,9:59:59.99,Label,,0,0,0,,{plain}\n",
         encoding="utf-8",
     )
 

@@ -21,7 +21,8 @@ _EDGE_FRAMES = 12
 _COLUMNS, _ROWS = 5, 4
 _SHEET_WIDTH = 1600
 _GAP = 8
-_BACKGROUND = (24, 26, 30)
+_CAPTION = 32
+_BACKGROUND, _INK = (24, 26, 30), (215, 218, 224)
 
 
 def write_poster(video: Path, levels: Sequence[int], poster: Path) -> None:
@@ -42,13 +43,13 @@ def write_contact_sheet(video: Path, frames: int, sheet: Path) -> None:
     across = (_SHEET_WIDTH - _GAP * (_COLUMNS + 1)) // _COLUMNS
     down = across * height // width
     rows = -(-len(pictures) // _COLUMNS)
-    image = Image.new("RGB", (_SHEET_WIDTH, _GAP + rows * (down + _GAP)), _BACKGROUND)
+    image = Image.new("RGB", (_SHEET_WIDTH, _GAP + rows * (down + _CAPTION)), _BACKGROUND)
     draw, font = ImageDraw.Draw(image), ImageFont.truetype(typeface.REGULAR, 18)
     for cell, (number, picture) in enumerate(zip(numbers, pictures, strict=True)):
-        left, top = _GAP + cell % _COLUMNS * (across + _GAP), _GAP + cell // _COLUMNS * (down + _GAP)
+        left, top = _GAP + cell % _COLUMNS * (across + _GAP), _GAP + cell // _COLUMNS * (down + _CAPTION)
         image.paste(Image.fromarray(picture).resize((across, down), Image.Resampling.LANCZOS), (left, top))
         time = f"{number // FPS // 60:02}:{number // FPS % 60:02}.{number % FPS:02}"
-        draw.text((left + 8, top + down - 8), time, "white", font, "ls", stroke_width=2, stroke_fill="black")
+        draw.text((left + across // 2, top + down + _CAPTION // 2 - 2), time, _INK, font, "mm")
     _save(image, sheet)
 
 

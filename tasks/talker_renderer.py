@@ -15,17 +15,14 @@ import torch
 from numpy.typing import NDArray
 
 from actalker.checkpoint import WeightsError, verify
-from actalker.encoders.faces import FaceError, FaceLimits, check_box, select_face
 from actalker.sampling import CancelledError
-from actalker.shapes import AUDIO_HZ, FRAME_SAMPLES, Box, Size
+from actalker.shapes import AUDIO_HZ, FRAME_SAMPLES, Size
 from actalker.talker import Controls, Plan, Talker
 from tasks.errors import BadInput, Cancelled
 from tasks.job import OVERLAP_FRAMES, SAMPLE_RATE, Job, Segment
-from tasks.portrait import Portrait, find_faces, portrait_of
+from tasks.portrait import Portrait, find_faces, portrait_of, usable_face
 from tasks.recording import decode_frames
 from tasks.segment_sound import read_sound
-
-LIMITS = FaceLimits()
 
 
 class TalkerRenderer:
@@ -106,25 +103,15 @@ def _controls(job: Job, segment: Segment, portrait: Portrait) -> Controls:
     Raises:
         BadInput: The portrait or the driving video shows no usable face, or the video is missing.
     """
-    controls = Controls(_face(portrait, given=job.face_box is not None, what=str(job.portrait)), job.audio_gate)
+    controls = Controls(usable_face(portrait, given=job.face_box is not None), job.audio_gate)
     if not job.motion_gate:
         return controls
     if job.driving_video is None:
         raise BadInput(f"row {job.id} has an open motion gate and no driving video", "Give one, or close the gate.")
     driving = driving_frames(job.driving_video, segment.start_frame, segment.end_frame)
     first = Portrait(driving[0], find_faces(driving[0]))
-    face = _face(first, given=False, what=str(job.driving_video))
+    face = usable_face(first, given=False)
     return replace(controls, motion_gate=True, driving=driving, driving_face=face)
-
-
-def _face(portrait: Portrait, *, given: bool, what: str) -> Box:
-    size = Size(*portrait.pixels.shape[:2])
-    try:
-        if given and portrait.faces:
-            return check_box(portrait.faces[0].box, size, LIMITS)
-        return select_face(list(portrait.faces), size, LIMITS)
-    except FaceError as error:
-        raise BadInput(f"{what}: {error}") from error
 
 
 def driving_frames(path: Path, start: int, end: int) -> NDArray[np.uint8]:
