@@ -55,6 +55,7 @@ QUIET_ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # the coming default; without it Ray warns about it
     "RAY_DEDUP_LOGS_SKIP_REGEX": ".",  # a lost worker is an event of ours; Ray prints a paragraph to stdout
+    "RAY_DISABLE_FAILURE_SIGNAL_HANDLER": "1",  # it prints a stack of addresses when the driver is asked to end
     "RAY_ENABLE_AUTO_CONNECT": "0",  # a call without a session is a bug, no reason to start another one
 }
 LOCAL_ENVIRONMENT = {
