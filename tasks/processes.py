@@ -9,12 +9,10 @@ them. The records are of one machine and one user, so they lie in the machine's 
   ray-1f2e/           Ray's session: sockets and logs
 """
 
-import ctypes
 import json
 import os
 import platform
 import shutil
-import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,9 +21,6 @@ import psutil
 
 START_TOLERANCE_S = 1.0
 """Start times of the same process read twice differ by the drift of the clock; a pid is not used again so soon."""
-
-SIGACTION_BYTES = 256
-"""More than any system's `struct sigaction`."""
 
 END_LIMIT_S = 5.0
 """How long killed processes may take to vanish."""
@@ -100,21 +95,6 @@ def reap(state: Path) -> tuple[str, ...]:
             continue
         ended += _clear(folder)
     return tuple(ended)
-
-
-@contextmanager
-def own_signals() -> Iterator[None]:
-    """Keep what SIGTERM does in this process as it is, whatever the block does to it.
-
-    Ray's core sets a handler that aborts the driver with a stack trace, and leaves everything running. Python sets
-    handlers from its main thread alone, so this asks the C library, which takes it from any.
-    """
-    libc, saved = ctypes.CDLL(None), ctypes.create_string_buffer(SIGACTION_BYTES)
-    libc.sigaction(signal.SIGTERM, None, saved)
-    try:
-        yield
-    finally:
-        libc.sigaction(signal.SIGTERM, saved, None)
 
 
 def _driver_lives(folder: Path) -> bool:
