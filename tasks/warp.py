@@ -21,9 +21,13 @@ from tasks.features import Features
 SKIP_COST: Final = 0.8
 """What a frame costs that is passed over. Frames of a sentence read by two people cost 0.5 to 0.7 on average."""
 
+EXTRA_COST: Final = 100.0
+EXTRA_FRAME_COST: Final = 0.3
+"""What it costs that something is said between two sentences that is not in the script: once, and per frame."""
+
 _SILENCE_COST: Final = 0.15
 _SILENCE_AGAINST_SPEECH_COST: Final = 0.95
-_MATCH, _NEXT_READING, _NEXT_RECORDING, _FAST_2, _FAST_3, _SLOW_2, _SLOW_3, _JUMP = range(8)
+_MATCH, _NEXT_READING, _NEXT_RECORDING, _FAST_2, _FAST_3, _SLOW_2, _SLOW_3, _JUMP, _EXTRA = range(9)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +56,12 @@ def warp(reading: Features, sentences: Sequence[tuple[int, int]], recording: Fea
         return Warp(np.zeros(count + 1, np.int64), np.ones(count, np.bool_), np.full(count, SKIP_COST, np.float32))
     costs = _costs(reading, recording)
     jumps = np.full(count, -1, np.int64)
-    for start, end in sentences:
-        jumps[end] = start - 1
-    last, moves = _accumulate(costs, reading.silent, jumps)
+    gates = np.full(count, -1, np.int64)
+    for index, (start, end) in enumerate(sentences):
+        jumps[end], gates[start - 1] = start - 1, index
+    last, moves, origins = _accumulate(costs, reading.silent, jumps, gates)
     end = int(np.argmin(last / (count + np.arange(len(last)) + 1)))
-    begins, skipped = _trace(moves, jumps, end)
+    begins, skipped = _trace(moves, jumps, gates, origins, end)
     fits = costs[np.arange(count), np.minimum(begins[:-1], len(recording) - 1)]
     return Warp(begins, skipped, fits)
 
@@ -71,14 +76,19 @@ def _costs(reading: Features, recording: Features) -> NDArray[np.float32]:
 
 
 @numba.njit(nogil=True, cache=True)
-def _accumulate(costs, rests, jumps):  # type: ignore[no-untyped-def]  # noqa: PLR0912  one branch per move
-    """What the best path to the end of the reading costs at each frame of the recording, `[m]`; moves `[n, m]`."""
+def _accumulate(costs, rests, jumps, gates):  # type: ignore[no-untyped-def]  # noqa: PLR0912  one branch per move
+    """What the best path to the end of the reading costs at each frame of the recording, `[m]`; moves `[n, m]`.
+
+    Before each sentence the recording may say more than the script: where that began is in origins, `[sentences, m]`.
+    `jumps` `[n]` holds, after a sentence, the row before it; `gates` `[n]` numbers the rows before sentences.
+    """
     n, m = costs.shape
     skip = np.float32(SKIP_COST)
     moves = np.zeros((n, m), np.uint8)
     rows = np.full((4, m), np.inf, np.float32)
     gate = np.full(m, np.inf, np.float32)  # the row before the sentence that may be passed over next
     gate_row = -1
+    origins = np.zeros((gates.max() + 1, m), np.int32)
     for i in range(n):
         row, row_1, row_2, row_3 = rows[i % 4], rows[(i - 1) % 4], rows[(i - 2) % 4], rows[(i - 3) % 4]
         for j in range(m):
@@ -106,17 +116,29 @@ def _accumulate(costs, rests, jumps):  # type: ignore[no-untyped-def]  # noqa: P
                 best, move = gate[j] + skip * (i - gate_row), _JUMP
             row[j] = best
             moves[i, j] = move
-        for later in range(i + 1, n):  # the next jump decides which row has to be kept
-            if jumps[later] >= 0:
-                if jumps[later] == i:
-                    gate[:] = row
-                    gate_row = i
-                break
-    return rows[(n - 1) % 4].copy(), moves
+        if gates[i] >= 0:
+            _pass_over(row, moves[i], origins[gates[i]])
+            gate[:] = row
+            gate_row = i
+    return rows[(n - 1) % 4].copy(), moves, origins
 
 
 @numba.njit(nogil=True, cache=True)
-def _trace(moves, jumps, end):  # type: ignore[no-untyped-def]
+def _pass_over(row, moves, origins):  # type: ignore[no-untyped-def]
+    """Let a row of path costs, `[m]`, go on from any frame of the recording to any later one."""
+    best, origin = np.float32(np.inf), 0
+    for j in range(1, row.shape[0]):
+        best += np.float32(EXTRA_FRAME_COST)
+        if row[j - 1] + np.float32(EXTRA_COST) < best and moves[j - 1] != _EXTRA:
+            best, origin = row[j - 1] + np.float32(EXTRA_COST), j - 1
+        if best < row[j]:
+            row[j] = best
+            moves[j] = _EXTRA
+            origins[j] = origin
+
+
+@numba.njit(nogil=True, cache=True)
+def _trace(moves, jumps, gates, origins, end):  # type: ignore[no-untyped-def]
     """The path back from the last frame of the reading at `end`."""
     n = moves.shape[0]
     begins = np.zeros(n + 1, np.int64)
@@ -139,6 +161,8 @@ def _trace(moves, jumps, end):  # type: ignore[no-untyped-def]
             back = 2 if move == _FAST_2 else 3
             begins[i - back + 1 : i + 1] = j
             i, j = i - back, j - 1
+        elif move == _EXTRA:
+            j = origins[gates[i], j]
         else:
             begins[jumps[i] + 1 : i + 1] = j
             skipped[jumps[i] + 1 : i + 1] = True
