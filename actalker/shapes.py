@@ -5,11 +5,11 @@ Everything inside is an integer; a size is (height, width), as tensors have it.
 
 from dataclasses import dataclass
 
-LATENT_STRIDE = 8
-"""Pixels per latent position along each edge: the VAE and the spatial guide both shrink by it."""
-
 AUDIO_HZ = 16_000
-"""Sample rate that every audio encoder takes."""
+"""Sample rate of all sound."""
+
+FRAME_SAMPLES = 640
+"""Samples of one finished frame: videos have 25 frames per second."""
 
 
 @dataclass(frozen=True)
@@ -28,18 +28,14 @@ class Size:
         """Number of positions."""
         return self.height * self.width
 
-    def latent(self) -> "Size":
+    def latent(self, stride: int) -> "Size":
         """Latent size of a picture. Raises ValueError where the edges do not divide."""
-        if self.height % LATENT_STRIDE or self.width % LATENT_STRIDE:
+        if self.height % stride or self.width % stride:
             raise ValueError(
                 f"a picture of {self.height} x {self.width} pixels has no whole latents: "
-                f"both edges must be multiples of {LATENT_STRIDE}"
+                f"both edges must be multiples of {stride}"
             )
-        return Size(self.height // LATENT_STRIDE, self.width // LATENT_STRIDE)
-
-    def pixels(self) -> "Size":
-        """Picture size of a latent map."""
-        return Size(self.height * LATENT_STRIDE, self.width * LATENT_STRIDE)
+        return Size(self.height // stride, self.width // stride)
 
 
 def render_size(picture: Size, short_edge: int, multiple: int) -> Size:
@@ -56,3 +52,47 @@ def render_size(picture: Size, short_edge: int, multiple: int) -> Size:
         return max(multiple, round(edge * scale / multiple) * multiple)
 
     return Size(fit(picture.height), fit(picture.width))
+
+
+@dataclass(frozen=True)
+class Box:
+    """A rectangle of pixels, half-open: columns [left, right), rows [top, bottom)."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+    def __post_init__(self) -> None:
+        if self.right <= self.left or self.bottom <= self.top:
+            raise ValueError(f"an empty box: columns {self.left} to {self.right}, rows {self.top} to {self.bottom}")
+
+    @property
+    def size(self) -> Size:
+        """Height and width."""
+        return Size(self.bottom - self.top, self.right - self.left)
+
+    @property
+    def middle_row(self) -> int:
+        """First row of the lower half."""
+        return (self.top + self.bottom) // 2
+
+    def enlarged(self, numerator: int, denominator: int, within: Size) -> "Box":
+        """Box about the same centre, larger by numerator / denominator along each edge, cut to the picture."""
+        wider = self.size.width * (numerator - denominator) // (2 * denominator)
+        higher = self.size.height * (numerator - denominator) // (2 * denominator)
+        return Box(self.left - wider, self.top - higher, self.right + wider, self.bottom + higher).within(within)
+
+    def within(self, picture: Size) -> "Box":
+        """The part inside a picture. Raises ValueError when there is none."""
+        box = (max(self.left, 0), max(self.top, 0), min(self.right, picture.width), min(self.bottom, picture.height))
+        if box[2] <= box[0] or box[3] <= box[1]:
+            raise ValueError(f"{self} lies outside a picture of {picture.height} x {picture.width}")
+        return Box(*box)
+
+    def scaled(self, old: Size, new: Size) -> "Box":
+        """The same place of the picture after it was resized."""
+        across, down = new.width / old.width, new.height / old.height
+        return Box(
+            round(self.left * across), round(self.top * down), round(self.right * across), round(self.bottom * down)
+        )

@@ -3,8 +3,8 @@
 from contextvars import ContextVar
 from typing import Protocol
 
+from tasks.events import PoolEvent
 from tasks.journal import Event
-from tasks.supervisor import PoolEvent
 
 
 class Audience(Protocol):

@@ -6,6 +6,7 @@ import logging
 import os
 import re
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, as_completed
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from itertools import groupby
@@ -17,7 +18,7 @@ from prefect.artifacts import create_progress_artifact, create_table_artifact, u
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
 from prefect.context import FlowRunContext
-from prefect.futures import PrefectFuture, as_completed
+from prefect.futures import PrefectConcurrentFuture
 from prefect.states import Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 
@@ -26,12 +27,13 @@ from flows.order import Finishing, Rendering
 from flows.video import make_video
 from tasks import journal, ledger, processes, renderers
 from tasks.check import check
+from tasks.errors import Infrastructure
+from tasks.events import Kind, PoolEvent
 from tasks.job import Attempt, Job, Outcome
 from tasks.journal import BatchEnded, BatchStarted, Journal, VideoEnded
 from tasks.pool import RenderPool
 from tasks.store import Store, digest_file, digest_of
 from tasks.studio import Row, Studio, log_file, now_ms, segment_ended
-from tasks.supervisor import Kind, PoolEvent
 
 log = logging.getLogger("tasks.batch")
 
@@ -60,6 +62,7 @@ def render_batch(
         BadInput: Another process is rendering the same batch.
     """
     processes.reap(processes.state_folder())
+    processes.remember(processes.state_folder())  # the embedded server, if there is one
     store = Store(workspace)
     store.sweep()
     jobs = check(manifest, allow, rendering.default_preset)
@@ -129,16 +132,24 @@ def _render_rows(
                 )
             )
             stack.callback(studio.cancelled.set)  # rows that still run when we leave early must not wait for the pool
-            futures = {make_video.submit(row, pool, finishing.captions, finishing.finish): row for row in rows}
-            for future in as_completed(list(futures)):
-                yield _ended(futures[future], future)
+            runs = {_submitted(row, pool, finishing): row for row in rows}
+            # Prefect's own as_completed reports a run when the server has heard of its end: the state here is older.
+            for run in as_completed(runs):
+                yield _ended(runs[run], run.result())
 
 
-def _ended(row: Row, future: PrefectFuture[VideoEnded]) -> VideoEnded:
+def _submitted(row: Row, pool: RenderPool, finishing: Finishing) -> Future[State[VideoEnded]]:
+    run = make_video.submit(row, pool, finishing)
+    assert isinstance(run, PrefectConcurrentFuture)  # what a thread pool's runs are
+    return run.wrapped_future
+
+
+def _ended(row: Row, state: State[VideoEnded]) -> VideoEnded:
     """The row's video, or the record of its failure."""
-    if future.state.is_completed():
-        return future.result()
-    error = future.state.result(raise_on_failure=False)
+    ended = state.result(raise_on_failure=False)
+    if isinstance(ended, VideoEnded):
+        return ended
+    error = ended if isinstance(ended, BaseException) else Infrastructure(f"the run ended in the state {state.name}")
     log.error("row %s failed: %s: %s", row.job.id, type(error).__name__, error)
     for segment in row.segments:
         clip = row.studio.store.find_clip(segment.key)
@@ -186,7 +197,11 @@ OUTCOMES = {Kind.FINISHED: Outcome.DONE, Kind.FAILED: Outcome.FAILED, Kind.STOPP
 
 
 def _style(finishing: Finishing) -> str:
-    return json.dumps(asdict(finishing), default=str, sort_keys=True)
+    """All that a finished video depends on besides its row: the options, and the bytes of the files that they name."""
+    bed = finishing.finish.music
+    named = (finishing.captions, finishing.finish.framing.backdrop, bed.path if bed else "")
+    files = {str(name): digest_file(Path(name)) for name in named if Path(name).is_file()}
+    return json.dumps({**asdict(finishing), "files": files}, default=str, sort_keys=True)
 
 
 def _name_run(batch_id: str) -> None:

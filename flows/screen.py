@@ -10,10 +10,10 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from tasks.events import Kind, PoolEvent
 from tasks.job import FPS, Outcome, Segment
 from tasks.journal import BatchStarted, Event, SegmentEnded, VideoEnded, VideoPlanned
 from tasks.report import BatchReport
-from tasks.supervisor import Kind, PoolEvent
 
 COLOURS = {"done": "green", "reused": "cyan", "failed": "red", "rendering": "yellow"}
 

@@ -16,7 +16,7 @@ Every error can cross a process boundary: its arguments are its message and plai
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
 
 class ActalkerError(Exception):
@@ -92,6 +92,26 @@ class Quarantined(ActalkerError):
 
 class Cancelled(ActalkerError):
     """Somebody asked for the end before the work was done."""
+
+
+class Run(Protocol):
+    """What of a Prefect task run matters here: how often it has been tried."""
+
+    run_count: int
+
+
+class State(Protocol):
+    """What of a Prefect state matters here: the error that ended the try."""
+
+    data: object
+
+
+def retry_helps(task: object, run: Run, state: State) -> bool:
+    """Whether a stage is worth another try: each class of error says how many it is given in all.
+
+    A Prefect `retry_condition_fn`; it knows Prefect's shapes, not Prefect.
+    """
+    return isinstance(state.data, ActalkerError) and run.run_count < state.data.attempts
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,9 @@ from tasks.store import digest_file
 
 MIN_PORTRAIT_PX = 128
 MAX_PORTRAIT_PX = 16_384
+GROUND = (236, 236, 236, 255)
+"""What stands behind cut-outs."""
+
 SILENCE_DBFS = -60.0
 MIN_SOUND_MS = 200
 MAX_SCRIPT_BYTES = 2 << 20
@@ -75,7 +78,7 @@ def _once(seen: dict[Path, str | BadInput], path: Path, look: Callable[[Path], s
 
 
 def open_portrait(path: Path) -> Image.Image:
-    """A portrait in RGB, turned as its EXIF tag says.
+    """A portrait in RGB, turned as its EXIF tag says; what is transparent becomes `GROUND`.
 
     Raises:
         BadInput: When it is not an image that can be decoded whole.
@@ -87,7 +90,8 @@ def open_portrait(path: Path) -> Image.Image:
                 if max(image.size) > MAX_PORTRAIT_PX:
                     problem = f"it is {image.width}x{image.height} pixels"
                     raise BadInput(problem, f"Give at most {MAX_PORTRAIT_PX} on a side.")
-                return ImageOps.exif_transpose(image).convert("RGB")
+                upright = ImageOps.exif_transpose(image).convert("RGBA")
+                return Image.alpha_composite(Image.new("RGBA", upright.size, GROUND), upright).convert("RGB")
     except UnidentifiedImageError as error:
         raise BadInput("it is not an image", "Give a PNG, JPEG or WebP file.") from error
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:

@@ -83,7 +83,17 @@ class Desk:
             driving_sha256=driving_sha256,
         )
         self.faults.extend(_contradictions(row, job))
+        if job.preset is not Preset.STILL and portrait is not None:
+            self._look_for_faces(row, job)
         return job
+
+    def _look_for_faces(self, row: Row, job: Job) -> None:
+        """A network moves a face: one that can be found, large enough, and turned to the camera."""
+        from tasks.portrait import portrait_of, usable_face  # noqa: PLC0415 - drafts need no face
+
+        column = "portrait" if job.face_box is None else "face_box"
+        seen = portrait_of(job.portrait, job.width, job.height, job.face_box)
+        self._cell(row, column, lambda _: usable_face(seen, given=job.face_box is not None), None)
 
     def _cell(self, row: Row, column: str, parse: Callable[[str], T], default: T) -> T:
         """The value of a cell; when it has a fault, that is noted, and the default stands in."""
@@ -136,7 +146,8 @@ class Desk:
             name = text or DEFAULT_VOICES.get(language, language)
             if name.endswith(".onnx"):
                 name = str(cells.path(name, self.home, self.allowed))
-            return name, language or voice.find(name).language
+            spoken = voice.find(name).language
+            return name, language or spoken
 
         return self._cell(
             row, "voice" if row.cells["voice"] else "language", lambda _: parse(row.cells["voice"]), ("", "")

@@ -1,4 +1,4 @@
-"""ffmpeg as a process. The only file that starts a program.
+"""ffmpeg: its commands, built with ffmpeg-python, and its process. The only file that starts a program.
 
 What customers send is opened in process, by `tasks/recording.py`; our own lossless clips are `tasks/lossless.py`'s.
 """
@@ -10,7 +10,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from subprocess import DEVNULL, PIPE, Popen
+from typing import Any
 
+import ffmpeg as commands
 import imageio_ffmpeg
 
 from tasks.errors import BadInput, NoSpace, TimedOut, ToolFailed
@@ -33,12 +35,48 @@ def ffmpeg() -> Path:
     return Path(chosen)
 
 
+def source(path: Path, demuxer: str, **options: str | int | float) -> Any:
+    """An input of a command: a stream of ffmpeg-python, on which `.filter(...)` goes on. It is read by that demuxer and
+    by no other, and leads nowhere but to this file."""
+    return commands.input(str(path), format=demuxer, protocol_whitelist="file,pipe", **options)
+
+
+def combine(streams: Sequence[Any], name: str, *arguments: str | int, **options: str | int | float) -> Any:
+    """A filter with several inputs."""
+    return commands.filter(list(streams), name, *arguments, **options)
+
+
+def sink(streams: Sequence[Any], path: Path | str, muxer: str, **options: str | int | float) -> Any:
+    """An output of a command, to give to `execute`. An older file of that name is overwritten."""
+    return commands.output(*streams, str(path), format=muxer, **options).overwrite_output()
+
+
+def execute(
+    output: Any,
+    *,
+    what: str,
+    time_limit_s: float,
+    progress: Callable[[int], None] | None = None,
+    folder: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> str:
+    """Build the command of `sink` and `run` it."""
+    return run(
+        commands.get_args(output),
+        what=what,
+        time_limit_s=time_limit_s,
+        progress=progress,
+        folder=folder,
+        environment=environment,
+    )
+
+
 def run(
     arguments: Sequence[str],
     *,
     what: str,
     time_limit_s: float,
-    memory_limit_bytes: int = 4 << 30,
+    memory_limit_bytes: int = 8 << 30,
     progress: Callable[[int], None] | None = None,
     folder: Path | None = None,
     environment: Mapping[str, str] | None = None,
@@ -72,7 +110,8 @@ def run(
         stdout=PIPE,
         stderr=PIPE,
         cwd=folder,
-        env={**os.environ, "LC_ALL": "C.UTF-8", **(environment or {})},
+        # Each of malloc's arenas reserves 64 MiB of address space, and there may be one a thread.
+        env={**os.environ, "LC_ALL": "C.UTF-8", "MALLOC_ARENA_MAX": "4", **(environment or {})},
     )
     with process:
         try:

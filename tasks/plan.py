@@ -25,7 +25,7 @@ MIN_CORE_FRAMES = OVERLAP_FRAMES + 2
 BYTES_PER_FRAME = 2 * SAMPLES_PER_FRAME
 
 
-@task(name="plan", cache_policy=NO_CACHE, persist_result=False)
+@task(name="plan", task_run_name="plan {job.id}", cache_policy=NO_CACHE, persist_result=False)
 def plan(job: Job, speech: Speech, renderer: str) -> tuple[Segment, ...]:
     """Cut a job's speech into segments and name each by all that its pixels depend on.
 

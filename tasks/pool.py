@@ -8,8 +8,8 @@ opened: Ray reads its environment when it is imported, and commands that render 
 
 import errno
 import os
-import platform
 import queue
+import re
 import secrets
 import shutil
 import threading
@@ -24,17 +24,22 @@ from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from tasks import processes, renderers
-from tasks.errors import ActalkerError, BadInput, Cancelled, Infrastructure, NoSpace, RenderFailed, WorkerLost
+from tasks.backlog import Request
+from tasks.errors import ActalkerError, Cancelled, Infrastructure, NoSpace, RenderFailed, WorkerLost
+from tasks.events import Kind, PoolEvent
 from tasks.job import Clip, Job, Preset, Segment
-from tasks.lossless import SUFFIX, LosslessWriter
+from tasks.render_worker import Outfit, RenderWorker
 from tasks.renderers import Renderer
 from tasks.store import Store
-from tasks.supervisor import Kind, PoolEvent, Request, Rules, Supervisor
+from tasks.supervisor import Rules, Supervisor
 
 if TYPE_CHECKING:
     from ray.actor import ActorHandle
 
 Load = Callable[[Preset, Path | None, int], Renderer]
+
+COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+"""Ray paints its tracebacks."""
 
 TICK_S = 0.05
 """How late a cancel flag or a deadline may be noticed while nothing else happens."""
@@ -46,101 +51,17 @@ SPACE_CHECK_S = 1.0
 OBJECT_STORE_BYTES = 80 << 20
 """Ray's least: nothing of ours goes through it."""
 
-LOCAL_ENVIRONMENT = {
+QUIET_ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # the coming default; without it Ray warns about it
+    "RAY_DEDUP_LOGS_SKIP_REGEX": ".",  # a lost worker is an event of ours; Ray prints a paragraph to stdout
+    "RAY_DISABLE_FAILURE_SIGNAL_HANDLER": "1",  # it prints a stack of addresses when the driver is asked to end
+    "RAY_ENABLE_AUTO_CONNECT": "0",  # a call without a session is a bug, no reason to start another one
+}
+LOCAL_ENVIRONMENT = {
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # on every system: listen on loopback alone
     "RAY_AUTH_MODE": "token",  # other users of this machine cannot run code through our ports
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Outfit:
-    """What a worker is given to set itself up with.
-
-    Attributes:
-        token: A file of the driver's in the workspace, and `secret` what it says: a worker that reads something else
-            works in a folder that is not the driver's.
-    """
-
-    root: Path
-    token: Path
-    secret: str
-    preset: Preset
-    weights: Path | None
-    threads: int
-    load: Load
-
-
-class RenderWorker:
-    """A Ray actor: one process that loads a renderer once and draws one segment at a time.
-
-    Its verbs, in the order in which they run: `set_up_node`, `set_up`, `process` (and `cancel`), `destroy`.
-    """
-
-    def __init__(self, outfit: Outfit) -> None:
-        self._outfit = outfit
-        self._stopped: set[str] = set()
-        self._destroyed = False
-        self._address = f"{platform.node()}/{os.getpid()}"
-
-    def set_up_node(self) -> None:
-        """On the worker's node, first thing in every worker: is this the workspace, and is it clean?
-
-        Raises:
-            BadInput: The workspace is not the driver's.
-        """
-        token = self._outfit.token
-        if not token.is_file() or token.read_text() != self._outfit.secret:
-            raise BadInput(f"{platform.node()} does not see the workspace {self._outfit.root}: put it on a shared disk")
-        self._store = Store(self._outfit.root)
-        self._store.sweep()
-
-    def set_up(self) -> str:
-        """On the worker's device, once per worker: load the renderer. Returns the worker's address, `node/pid`."""
-        self.set_up_node()
-        self._renderer = self._outfit.load(self._outfit.preset, self._outfit.weights, self._outfit.threads)
-        return self._address
-
-    def process(self, attempt: str, job: Job, segment: Segment) -> Clip:
-        """Once per segment: render it to a temporary file and publish that under the segment's key.
-
-        Raises:
-            ActalkerError: As the renderer and the writer say.
-        """
-        found = self._store.find_clip(segment.key)
-        if found:
-            return found  # the last worker died between publishing and reporting
-        temporary = self._store.temporary(SUFFIX)
-        began = time.monotonic()
-        try:
-            self._draw(attempt, job, segment, temporary)
-            render_ms = round((time.monotonic() - began) * 1000)
-            size = {"frames": segment.frames, "width": job.width, "height": job.height}
-            return self._store.publish_clip(segment.key, temporary, **size, render_ms=render_ms, worker=self._address)
-        finally:
-            temporary.unlink(missing_ok=True)
-            self._stopped.discard(attempt)
-
-    def _draw(self, attempt: str, job: Job, segment: Segment, path: Path) -> None:
-        def cancelled() -> bool:
-            return self._destroyed or attempt in self._stopped
-
-        with LosslessWriter(path, job.width, job.height) as writer:
-            for frame in self._renderer.render(job, segment, cancelled):
-                if cancelled():
-                    raise Cancelled(f"{segment.name} was called off at frame {writer.frames}")
-                writer.write(frame)
-        if writer.frames != segment.frames:
-            raise RenderFailed(f"{segment.name} came out with {writer.frames} frames, {segment.frames} were asked for")
-
-    def cancel(self, attempt: str) -> None:
-        """At any time, beside `process`: the attempt stops at its next frame, or does not begin."""
-        self._stopped.add(attempt)
-
-    def destroy(self) -> None:
-        """Once, beside `process`, when the pool is closed: whatever is at work stops and removes its file."""
-        self._destroyed = True
 
 
 class RayCrew:
@@ -209,18 +130,21 @@ class RayCrew:
     def _translate(self, error: BaseException) -> ActalkerError:
         """What Ray says, in our words: what the worker raised is the work's, everything else is the surroundings'."""
         if not isinstance(error, self._ray.exceptions.RayTaskError):
-            return WorkerLost(_last_line(str(error)))
+            return WorkerLost(_reason(str(error)))
         cause = error.cause
         if isinstance(cause, ActalkerError):
             return cause
         if isinstance(cause, OSError) and cause.errno == errno.ENOSPC:
             return NoSpace(str(cause))
-        return RenderFailed(str(error))
+        return RenderFailed(f"{type(cause).__name__}: {cause}\n{COLOURS.sub('', str(error))}")
 
 
-def _last_line(text: str) -> str:
-    """Ray's messages are a paragraph of addresses, and then the reason."""
-    return text.strip().splitlines()[-1].strip() if text.strip() else "no reason was given"
+def _reason(text: str) -> str:
+    """What Ray says of a death: a paragraph of addresses, then the reason, then the same advice in every case."""
+    if not text.strip():
+        return "no reason was given"
+    last = text.strip().splitlines()[-1].strip()
+    return last.rpartition("Worker exit detail: ")[2].partition(" Some common causes")[0]
 
 
 class RenderPool:
@@ -307,33 +231,34 @@ class RenderPool:
             with _ray_session(self._address, self._preset, self._actors) as ray:
                 self._serve(ray)
             over = Cancelled("the pool was closed")
-        except (OSError, RuntimeError, ValueError) as error:
-            over = Infrastructure(f"Ray did not start: {error}")
+        except Infrastructure as error:
+            over = error
         finally:
             with self._gate:
                 self._over = over
                 for request in self._requests:
                     request.fail(over)
+            self._store.sweep()
 
     def _serve(self, ray: ModuleType) -> None:
         staff = _staff(ray, self._preset, self._actors)
-        token = self._store.temporary(".token")
-        secret = secrets.token_hex(16)
-        token.write_text(secret)
-        outfit = Outfit(self._store.root, token, secret, self._preset, self._weights, staff.threads, self._load)
-        crew = RayCrew(ray, outfit, staff.resources, self._inbox.put)
-        gauge = _SpaceGauge(self._store.root)
-        supervisor = Supervisor(crew, staff.workers, self._rules, emit=self._tell, has_space=gauge)
-        while not self._closing.is_set():
-            supervisor.tick()
-            self._drain(supervisor)
+        with _token(self._store) as (token, secret):
+            outfit = Outfit(self._store.root, token, secret, self._preset, self._weights, staff.threads, self._load)
+            crew = RayCrew(ray, outfit, staff.resources, self._inbox.put)
+            gauge = _SpaceGauge(self._store.root)
+            supervisor = Supervisor(crew, staff.workers, self._rules, emit=self._tell, has_space=gauge)
+            while not self._closing.is_set():
+                supervisor.tick()
+                self._drain(supervisor)
+            self._wind_up(crew, supervisor)
+
+    def _wind_up(self, crew: RayCrew, supervisor: Supervisor) -> None:
+        """Let the workers stop by themselves and clean up, then end them."""
         crew.destroy()
         patience = time.monotonic() + self._rules.grace_s
         while not supervisor.idle and time.monotonic() < patience:
             self._drain(supervisor)
         supervisor.end(Cancelled("the pool was closed"))
-        self._store.sweep()
-        token.unlink()
 
     def _drain(self, supervisor: Supervisor) -> None:
         """Make the calls in the inbox; wait a little for the first."""
@@ -346,6 +271,17 @@ class RenderPool:
         if event.kind is Kind.WORKER_READY and self._address is None:
             processes.remember(processes.state_folder())
         self._on_event(event)
+
+
+@contextmanager
+def _token(store: Store) -> Iterator[tuple[Path, str]]:
+    """A file in the workspace by which workers know that it is the driver's, and what it says."""
+    path, secret = store.temporary(".token"), secrets.token_hex(16)
+    path.write_text(secret)
+    try:
+        yield path, secret
+    finally:
+        path.unlink(missing_ok=True)
 
 
 class _SpaceGauge:
@@ -384,33 +320,44 @@ def _staff(ray: ModuleType, preset: Preset, actors: int | None) -> Staff:
 
 @contextmanager
 def _ray_session(address: str | None, preset: Preset, actors: int | None) -> Iterator[ModuleType]:
-    """Join the cluster at this address, or hold one of our own on this machine: quiet, on loopback, gone afterwards."""
-    if address is None:
-        for name, value in {**LOCAL_ENVIRONMENT, "RAY_AUTH_TOKEN": secrets.token_hex(32)}.items():
-            os.environ.setdefault(name, value)
-    import ray  # noqa: PLC0415 - see above
+    """Join the cluster at this address, or hold a session of our own on this machine; gone afterwards.
 
-    quiet: dict[str, Any] = {"logging_level": "ERROR", "log_to_driver": False}
-    if address is not None:
-        ray.init(address, **quiet)
-        try:
-            yield ray
-        finally:
-            ray.shutdown()
-        return
-    state = processes.state_folder()
+    Raises:
+        Infrastructure: Ray does not start, or this process has a session already.
+    """
+    ray = _imported_ray(local=address is None)
+    folder = processes.own_folder(processes.state_folder()) / f"ray-{secrets.token_hex(2)}"
+    options = {"address": address} if address else _local_options(folder, preset, actors)
     try:
-        ray.init(
-            include_dashboard=False,
-            num_cpus=max(len(os.sched_getaffinity(0)), actors or 1),
-            num_gpus=0 if preset is Preset.STILL else None,
-            object_store_memory=OBJECT_STORE_BYTES,
-            _node_ip_address="127.0.0.1",
-            _temp_dir=str(processes.own_folder(state) / "ray"),
-            **quiet,
-        )
-        processes.remember(state)
+        ray.init(logging_level="ERROR", log_to_driver=False, **options)
+    except (ConnectionError, RuntimeError, TimeoutError, ValueError) as error:
+        raise Infrastructure(f"Ray did not start: {error}") from error
+    try:
+        processes.remember(processes.state_folder())
         yield ray
     finally:
         ray.shutdown(wait_for_processes=True)
-        processes.forget(state)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _imported_ray(*, local: bool) -> ModuleType:
+    """Ray, quiet; with `local`, on loopback and closed to everybody else. It reads this when it is imported."""
+    own = {**LOCAL_ENVIRONMENT, "RAY_AUTH_TOKEN": secrets.token_hex(32)} if local else {}
+    for name, value in {**QUIET_ENVIRONMENT, **own}.items():
+        os.environ.setdefault(name, value)
+    import ray  # noqa: PLC0415 - not before the environment is set, and not in commands that render nothing
+
+    if ray.is_initialized():
+        raise Infrastructure("this process has a session of Ray already: close the pool that holds it")
+    return ray
+
+
+def _local_options(folder: Path, preset: Preset, actors: int | None) -> dict[str, Any]:
+    return {
+        "include_dashboard": False,
+        "num_cpus": max(len(os.sched_getaffinity(0)), actors or 1),
+        "num_gpus": 0 if preset is Preset.STILL else None,
+        "object_store_memory": OBJECT_STORE_BYTES,
+        "_node_ip_address": "127.0.0.1",
+        "_temp_dir": str(folder),
+    }

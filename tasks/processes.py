@@ -6,12 +6,15 @@ them. The records are of one machine and one user, so they lie in the machine's 
 
 /tmp/actalker-<uid>/<pid>/
   processes.json      our own start time, and pid, start time and name of what we started
-  ray/                Ray's session: sockets and logs
+  ray-1f2e/           Ray's session: sockets and logs
 """
 
 import json
 import os
+import platform
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -43,6 +46,20 @@ def own_folder(state: Path) -> Path:
     return folder
 
 
+@contextmanager
+def kept_in_order(state: Path) -> Iterator[tuple[str, ...]]:
+    """For the length of a command: what dead ones left is ended first, what is left of ours is ended last.
+
+    Yields:
+        See `reap`.
+    """
+    reaped = reap(state)
+    try:
+        yield reaped
+    finally:
+        forget(state)
+
+
 def remember(state: Path) -> None:
     """Write down every process that descends from this one, besides those that were written down before."""
     record = own_folder(state) / "processes.json"
@@ -52,14 +69,17 @@ def remember(state: Path) -> None:
             known[child.pid] = {"pid": child.pid, "created_s": child.create_time(), "name": child.name()}
         except psutil.NoSuchProcess:
             continue  # it was short-lived
-    whole = {"created_s": psutil.Process().create_time(), "started": list(known.values())}
+    whole = {"host": platform.node(), "created_s": psutil.Process().create_time(), "started": list(known.values())}
     temporary = record.with_suffix(".new")
     temporary.write_text(json.dumps(whole))
     temporary.rename(record)
 
 
 def forget(state: Path) -> None:
-    """End what is left of the processes that were written down, and remove the record."""
+    """End what is left of the processes that were written down, Prefect's server among them, and remove the record.
+
+    For the end of a command, not of a pool.
+    """
     _clear(state / str(os.getpid()))
 
 
@@ -81,7 +101,9 @@ def _driver_lives(folder: Path) -> bool:
     record = folder / "processes.json"
     if not record.exists():
         return psutil.pid_exists(int(folder.name))
-    return _find(int(folder.name), json.loads(record.read_text())["created_s"]) is not None
+    line = json.loads(record.read_text())
+    elsewhere = line["host"] != platform.node()  # a container that shares this folder: its pids are not ours
+    return elsewhere or _find(int(folder.name), line["created_s"]) is not None
 
 
 def _clear(folder: Path) -> list[str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
+from tasks.errors import retry_helps
 from tasks.job import Clip, Finished, Outcome
 from tasks.journal import VideoEnded
 from tasks.store import digest_file, write_text
@@ -16,7 +17,14 @@ from tasks.studio import Row, segment_ended
 CARD = ".record.json"
 
 
-@task(name="record", task_run_name="record {row.job.id}", cache_policy=NO_CACHE, persist_result=False)
+@task(
+    name="record",
+    task_run_name="record {row.job.id}",
+    retries=2,
+    retry_condition_fn=retry_helps,
+    cache_policy=NO_CACHE,
+    persist_result=False,
+)
 def record(row: Row, clips: tuple[Clip, ...], folder: Path, finished: Finished) -> VideoEnded:
     """Publish the files of a finished video under its content, deliver them, and write the ledger.
 
@@ -30,7 +38,14 @@ def record(row: Row, clips: tuple[Clip, ...], folder: Path, finished: Finished) 
     return _deliver(row, row.studio.store.publish_video(row.key, folder), video)
 
 
-@task(name="reuse", task_run_name="reuse {row.job.id}", cache_policy=NO_CACHE, persist_result=False)
+@task(
+    name="reuse",
+    task_run_name="reuse {row.job.id}",
+    retries=2,
+    retry_condition_fn=retry_helps,
+    cache_policy=NO_CACHE,
+    persist_result=False,
+)
 def reuse(row: Row) -> VideoEnded | None:
     """Deliver the video that an earlier batch made of the very same content, or return None."""
     found = row.studio.store.find_video(row.key)

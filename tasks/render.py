@@ -9,7 +9,7 @@ from tasks.job import Clip, Job, Segment
 from tasks.pool import RenderPool
 
 
-@task(cache_policy=NO_CACHE, persist_result=False)
+@task(name="render", task_run_name="render {job.id}", cache_policy=NO_CACHE, persist_result=False)
 def render(job: Job, segments: tuple[Segment, ...], pool: RenderPool, cancelled: Event) -> tuple[Clip, ...]:
     """Have every segment drawn that the store does not hold; the pool owns the retries.
 

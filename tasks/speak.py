@@ -17,7 +17,7 @@ from prefect.cache_policies import NO_CACHE
 
 from tasks import script, voice
 from tasks.align import align
-from tasks.errors import BadInput
+from tasks.errors import BadInput, retry_helps
 from tasks.features import RATE
 from tasks.job import FPS, HUSH_FRAMES, OVERLAP_FRAMES, SAMPLE_RATE, Chapter, Job, Speech, Word, WordSource
 from tasks.programme import Programme, cuts_of, programme
@@ -32,7 +32,14 @@ GAP_FRAMES: Final = {Ends.SENTENCE: 12, Ends.PARAGRAPH: 18, Ends.SECTION: 25}
 """All are at least `MIN_PAUSE_FRAMES`."""
 
 
-@task(name="speak", cache_policy=NO_CACHE, persist_result=False)
+@task(
+    name="speak",
+    task_run_name="speak {job.id}",
+    retries=2,
+    retry_condition_fn=retry_helps,
+    cache_policy=NO_CACHE,
+    persist_result=False,
+)
 def speak(job: Job, work: Path) -> Speech:
     """Write the job's programme to `work/programme.wav`.
 

@@ -10,12 +10,19 @@ import numpy as np
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from tasks.errors import BadInput, RenderFailed
+from tasks.errors import BadInput, RenderFailed, retry_helps
 from tasks.job import Clip, Segment
 from tasks.lossless import SUFFIX, LosslessReader, LosslessWriter
 
 
-@task(cache_policy=NO_CACHE, persist_result=False)
+@task(
+    name="stitch",
+    task_run_name="stitch {segments[0].job_id}",
+    retries=2,
+    retry_condition_fn=retry_helps,
+    cache_policy=NO_CACHE,
+    persist_result=False,
+)
 def stitch(segments: Sequence[Segment], clips: Sequence[Clip], work: Path) -> Path:
     """Write the whole picture of a video, losslessly, into `work`. No frame is lost or doubled, none is re-encoded
     but those of the joints, and no more than one joint is held in memory.

@@ -10,17 +10,16 @@ Everything here runs in one thread. The crew does what it is told and reports ba
 `setup_failed`; `tick` keeps the deadlines and hands out work.
 """
 
-import heapq
-import itertools
 import secrets
 import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future
 from dataclasses import dataclass, field
-from enum import Enum, StrEnum
-from typing import Protocol, TypeAlias
+from enum import Enum
+from functools import partial
+from typing import Protocol
 
+from tasks.backlog import Backlog, Request, Work
 from tasks.errors import (
     ActalkerError,
     BadInput,
@@ -33,42 +32,8 @@ from tasks.errors import (
     ToolFailed,
     WorkerLost,
 )
+from tasks.events import Kind, PoolEvent
 from tasks.job import Clip, Job, Segment
-
-
-class Kind(StrEnum):
-    """What happened in the pool. A `STARTED` is followed by one `FINISHED`, `FAILED` or `STOPPED` of its attempt."""
-
-    STARTED = "started"
-    FINISHED = "finished"
-    FAILED = "failed"
-    STOPPED = "stopped"
-    QUARANTINED = "quarantined"
-    WORKER_READY = "worker_ready"
-    WORKER_LOST = "worker_lost"
-    SETUP_FAILED = "setup_failed"
-    WORKER_ABANDONED = "worker_abandoned"
-    PAUSED = "paused"
-    RESUMED = "resumed"
-
-
-@dataclass(frozen=True, slots=True)
-class PoolEvent:
-    """One thing that happened, for the ledger and the screen.
-
-    Attributes:
-        worker: `node/pid` of the actor; empty where no actor is concerned.
-        render_ms: What a finished clip took.
-        error: Why, in words; empty when all is well.
-    """
-
-    kind: Kind
-    worker: str = ""
-    attempt: str = ""
-    segment: Segment | None = None
-    render_ms: int = 0
-    error: str = ""
-    at_ms: int = field(default_factory=lambda: time.time_ns() // 1_000_000)
 
 
 class Crew(Protocol):
@@ -108,41 +73,6 @@ class Rules:
     segment_limit_s: float = 1800.0
     grace_s: float = 5.0
     pause_s: float = 5.0
-
-
-@dataclass(eq=False, slots=True)
-class Request:
-    """What one row asks for: its missing segments, and the flag by which it is called off."""
-
-    job: Job
-    segments: tuple[Segment, ...]
-    cancelled: Callable[[], bool]
-    futures: dict[str, Future[Clip]] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.futures = {segment.key: Future() for segment in self.segments}
-
-    def fail(self, error: ActalkerError) -> None:
-        """Give whatever has not ended this end."""
-        for future in self.futures.values():
-            if not future.done():
-                future.set_exception(error)
-
-
-Rank: TypeAlias = tuple[bool, int, int, int, int]
-
-
-@dataclass(eq=False, slots=True)
-class Work:
-    """One key to be rendered, once, for all who wait for it. `rank` is None while it is not in the queue."""
-
-    job: Job
-    segment: Segment
-    waiting: list[Request] = field(default_factory=list)
-    errors: list[ActalkerError] = field(default_factory=list)
-    tried: set[str] = field(default_factory=set)
-    tainted: bool = False
-    rank: Rank | None = None
 
 
 @dataclass(eq=False, slots=True)
@@ -208,11 +138,8 @@ class Supervisor:
     ) -> None:
         self._crew, self._rules, self._emit, self._has_space, self._clock = crew, rules, emit, has_space, clock
         self._slots = [Slot(number) for number in range(slots)]
-        self._requests: list[Request] = []
-        self._works: dict[str, Work] = {}
-        self._queue: list[tuple[Rank, Work]] = []
+        self._backlog = Backlog()
         self._flights: dict[str, tuple[Slot, Flight]] = {}
-        self._sequence = itertools.count()
         self._paused = False
         self._resume_at = 0.0
         self._over: ActalkerError | None = None
@@ -225,17 +152,11 @@ class Supervisor:
         return not self._flights
 
     def submit(self, request: Request) -> None:
-        """Queue what the request asks for; what is in the pool already, for another request, is shared."""
+        """Have this rendered, too."""
         if self._over:
             request.fail(self._over)
-            return
-        self._requests.append(request)
-        for segment in request.segments:
-            work = self._works.get(segment.key)
-            if work is None:
-                work = self._works[segment.key] = Work(request.job, segment)
-                self._enqueue(work)
-            work.waiting.append(request)
+        else:
+            self._backlog.submit(request)
 
     def end(self, error: ActalkerError) -> None:
         """Fail every request, present and future, and kill every worker."""
@@ -243,11 +164,7 @@ class Supervisor:
         for slot in self._slots:
             if slot.state in (State.STARTING, State.READY):
                 self._retire(slot, State.EMPTY)
-        for request in self._requests:
-            request.fail(error)
-        self._requests.clear()
-        self._works.clear()
-        self._queue.clear()
+        self._backlog.fail(error)
 
     # What the crew reports
 
@@ -279,7 +196,7 @@ class Supervisor:
         self._land(slot, flight)
         slot.failed.clear()
         self._tell(Kind.FINISHED, slot, flight, render_ms=clip.render_ms)
-        self._settle(flight.work, clip)
+        self._backlog.settle(flight.work, clip)
         self._begin_next(slot)
 
     def failed(self, attempt: str, error: ActalkerError) -> None:
@@ -304,8 +221,8 @@ class Supervisor:
         if self._over:
             return
         now = self._clock()
-        for request in [request for request in self._requests if request.cancelled()]:
-            self._call_off(request, now)
+        self._backlog.drop_cancelled()
+        self._stop_unwanted(now)
         for slot in self._slots:
             self._keep_deadlines(slot, now)
         self._mind_space(now)
@@ -340,41 +257,19 @@ class Supervisor:
 
     # Handing out
 
-    def _enqueue(self, work: Work, *, front: bool = False) -> None:
-        """Longest first within a priority; what comes back goes first, what is tainted last."""
-        segment = work.segment
-        work.rank = (work.tainted, -segment.priority, 0 if front else 1, -segment.frames, next(self._sequence))
-        heapq.heappush(self._queue, (work.rank, work))
-
     def _hand_out(self) -> None:
         """To the least loaded first: the second segment of a worker never takes the first one of another."""
         live = self._live()
         for depth in range(self._rules.in_flight):
             for slot in live:
                 if slot.state is State.READY and len(slot.flights) == depth:
-                    work = self._pick(slot)
+                    work = self._backlog.pick(partial(self._suits, slot))
                     if work:
                         self._send(slot, work)
                     elif depth == 0:
                         self._renew(slot, live)
 
-    def _pick(self, slot: Slot) -> Work | None:
-        """Take the first work in the queue that this slot may have."""
-        skipped = []
-        picked = None
-        while self._queue and picked is None:
-            rank, work = heapq.heappop(self._queue)
-            if work.rank != rank:
-                continue  # called off, or queued again under another rank
-            if self._suits(work, slot):
-                picked, work.rank = work, None
-            else:
-                skipped.append((rank, work))
-        for entry in skipped:
-            heapq.heappush(self._queue, entry)
-        return picked
-
-    def _suits(self, work: Work, slot: Slot) -> bool:
+    def _suits(self, slot: Slot, work: Work) -> bool:
         """Whether the slot may have the work now.
 
         What failed once runs alone, so that the next death has one culprit, and on another worker. Towards the end
@@ -383,12 +278,11 @@ class Supervisor:
         if not slot.flights:
             return slot.worker not in work.tried
         alone = work.errors or any(flight.work.errors for flight in slot.flights)
-        return not alone and len(self._queue) >= len(self._live())
+        return not alone and len(self._backlog) >= len(self._live())
 
     def _renew(self, slot: Slot, live: list[Slot]) -> None:
         """Replace an idle worker when what is queued has failed on it, and on every other there is."""
-        stuck = (work for rank, work in self._queue if work.rank == rank)
-        if any(all(other.worker in work.tried for other in live) for work in stuck):
+        if any(all(other.worker in work.tried for other in live) for work in self._backlog):
             self._retire(slot, State.EMPTY)
 
     def _send(self, slot: Slot, work: Work) -> None:
@@ -418,66 +312,31 @@ class Supervisor:
         self._tell(Kind.STOPPED if isinstance(error, Cancelled) else Kind.FAILED, slot, flight, error=error)
         if isinstance(error, NoSpace):
             self._resume_at = self._clock() + self._rules.pause_s
-            self._requeue(work)
+            self._backlog.put_back(work)
             return
         if isinstance(error, Cancelled):
-            self._settle(work, error)
+            self._backlog.settle(work, error)
             return
         if isinstance(error, Infrastructure | ToolFailed | RenderFailed):
             slot.failed.add(work.segment.key)
         work.errors.append(error)
         work.tried.add(slot.worker)
         if sum(type(one) is type(error) for one in work.errors) < error.attempts:
-            self._requeue(work)
+            self._backlog.put_back(work)
         else:
             self._last_word(slot, work, error)
 
     def _last_word(self, slot: Slot, work: Work, error: ActalkerError) -> None:
         name = work.segment.name
         if isinstance(error, WorkerLost):
-            deaths = [str(one) for one in work.errors if isinstance(one, WorkerLost)]
-            error = Quarantined(f"{name} took {len(deaths)} workers down and is left out: {'; '.join(deaths)}")
+            deaths = sum(isinstance(one, WorkerLost) for one in work.errors)
+            error = Quarantined(f"{name} took {deaths} workers down and is left out; the last was {error}")
             self._tell(Kind.QUARANTINED, slot, error=error, segment=work.segment)
-        for request in work.waiting:
-            self._taint(request)
-        self._settle(work, error)
+        self._backlog.taint(work)
+        self._backlog.settle(work, error)
 
-    def _taint(self, request: Request) -> None:
-        """Let the rest of a row that lost a segment wait for all others: if it is bad too, it harms nobody else."""
-        for key in request.futures:
-            work = self._works.get(key)
-            if work and not work.tainted and len(work.waiting) == 1:
-                work.tainted = True
-                if work.rank:
-                    self._enqueue(work)
-
-    def _settle(self, work: Work, result: Clip | ActalkerError) -> None:
-        if self._works.get(work.segment.key) is work:
-            del self._works[work.segment.key]
-        for request in work.waiting:
-            future = request.futures[work.segment.key]
-            if isinstance(result, Clip):
-                future.set_result(result)
-            else:
-                future.set_exception(result)
-            if all(future.done() for future in request.futures.values()):
-                self._requests.remove(request)
-        work.waiting = []
-
-    def _requeue(self, work: Work) -> None:
-        if work.waiting:
-            self._enqueue(work, front=True)
-
-    def _call_off(self, request: Request, now: float) -> None:
-        """Take a request out. What nobody else waits for leaves the queue, or is told to stop."""
-        self._requests.remove(request)
-        for key in [key for key, future in request.futures.items() if not future.done()]:
-            work = self._works[key]
-            work.waiting.remove(request)
-            if not work.waiting:
-                del self._works[key]
-                work.rank = None
-        request.fail(Cancelled(f"the rendering of {request.job.id} was called off"))
+    def _stop_unwanted(self, now: float) -> None:
+        """Tell the attempts that nobody waits for any more to stop."""
         for slot, flight in self._flights.values():
             if not flight.work.waiting and flight.cancelled is None:
                 flight.cancelled = now
@@ -511,7 +370,7 @@ class Supervisor:
             del self._flights[flight.attempt]
             if flight.began is not None:
                 self._tell(Kind.STOPPED, slot, flight)
-            self._requeue(flight.work)
+            self._backlog.put_back(flight.work)
         slot.flights.clear()
         slot.state, slot.since = state, self._clock()
 
