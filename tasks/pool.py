@@ -44,8 +44,8 @@ COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 TICK_S = 0.05
 """How late a cancel flag or a deadline may be noticed while nothing else happens."""
 
-RESERVE_BYTES = 512 << 20
-"""The pool pauses when less than this is free in the workspace: about a dozen clips and a final encode."""
+RESERVE_BYTES = 256 << 20
+"""The pool pauses when less than this is free in the workspace: about six clips of ten seconds."""
 
 SPACE_CHECK_S = 1.0
 OBJECT_STORE_BYTES = 80 << 20
