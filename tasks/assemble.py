@@ -15,6 +15,7 @@ from tasks.errors import BadInput, ToolFailed, retry_helps
 from tasks.finish import Finish
 from tasks.job import FPS, Chapter, Finished, Job, Speech
 from tasks.language import alpha_3
+from tasks.lossless import full_disk_is_named
 from tasks.loudness import TARGETS, Loudness
 from tasks.store import digest_file, publish
 
@@ -58,7 +59,7 @@ def assemble(
         The files by role, and what was measured on the result.
 
     Raises:
-        BadInput: An option names a file that cannot be used, or text that no font can draw.
+        BadInput: An option names a file that cannot be used, or captions are laid out for another canvas.
         ToolFailed: ffmpeg failed, or its result is not what was asked for.
         NoSpace: The disk is full.
     """
@@ -66,7 +67,7 @@ def assemble(
     target.mkdir(parents=True, exist_ok=True)
     marks = chapters.from_zero(speech.chapters, provenance.title(job))
     sound, level = loudness.master(speech.wav, speech.frames, TARGETS[options.sound], options.music, work)
-    frame, notes = _drawn(job, subtitles, work, media.source(picture.resolve(), "avi").video, options)
+    frame = _drawn(job, subtitles, work, media.source(picture.resolve(), "avi").video, options)
     video = target.resolve() / f".{job.id}.mp4.partial"
     output = _output(job, frame, sound, subtitles, video, options)
     if marks:  # a further input: ffmpeg takes the chapters of the first one that has any
@@ -82,35 +83,34 @@ def assemble(
     )
     provenance.append_xmp(video)
     lead_ms = _check(video, speech, canvas)
-    files = _companions(job, speech, subtitles, marks, video, target)
-    files["mp4"] = publish(video, target / f"{job.id}.mp4")
-    measured: dict[str, float] = {"picture_longer_than_sound_ms": lead_ms, "chapters": len(marks), **_figures(level)}
+    with full_disk_is_named("a video is finished"):
+        files = _companions(job, speech, subtitles, marks, video, target)
+        files["mp4"] = publish(video, target / f"{job.id}.mp4")
+    measured = {"picture_longer_than_sound_ms": lead_ms, "chapters": len(marks), **_figures(level)}
     measured |= {"captions": len(subtitles.captions), "violations": len(subtitles.violations)}
-    notes = (
-        *subtitles.notes,
-        *notes,
-        *(() if level.measurable else ("the sound is too quiet or too short to measure",)),
-    )
-    return Finished(files, speech.frames, digest_file(files["mp4"]), measured, notes)
+    notes = (*subtitles.notes, level.off_target(TARGETS[options.sound]), _undrawable(subtitles, options))
+    return Finished(files, speech.frames, digest_file(files["mp4"]), measured, tuple(filter(None, notes)))
 
 
-def _drawn(job: Job, subtitles: Subtitles, work: Path, picture: Any, options: Finish) -> tuple[Any, tuple[str, ...]]:
-    """The picture in its frame with what is drawn on it; and a note when characters have no font."""
+def _drawn(job: Job, subtitles: Subtitles, work: Path, picture: Any, options: Finish) -> Any:
+    """The picture in its frame, with what is drawn on it."""
     source = (job.width, job.height)
     canvas = options.framing.canvas(source)
     frame = framing.place(picture, source, options.framing, work)
-    text = options.label
     if options.burn_in and "ass" in subtitles.files:
         shutil.copyfile(_laid_out_for(canvas, subtitles.files["ass"]), work / "burn.ass")
         frame = frame.filter("ass", "burn.ass")
-        text += "".join(caption.text for caption in subtitles.captions)
     if options.label:
         provenance.write_label(options.label, canvas, work / "label.ass")
         frame = frame.filter("ass", "label.ass")
-    lacking = typeface.missing(text, options.fonts)
-    return frame, (
-        f"no font has {lacking!r}, which is missing in the picture: name a folder with such fonts",
-    ) if lacking else ()
+    return frame
+
+
+def _undrawable(subtitles: Subtitles, options: Finish) -> str:
+    """A note on characters that should be in the picture and are not: libass leaves out what no font has."""
+    drawn = options.label + "".join(caption.text for caption in subtitles.captions if options.burn_in)
+    lacking = typeface.missing(drawn, options.fonts)
+    return f"no font has {lacking!r}, which is missing in the picture: name a folder with such fonts" if lacking else ""
 
 
 def _laid_out_for(canvas: tuple[int, int], ass: Path) -> Path:

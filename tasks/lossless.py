@@ -71,7 +71,7 @@ class LosslessWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with self._file, _full_disk():
+        with self._file, full_disk_is_named("a clip is written"):
             if kind is None:
                 self._container.mux(self._stream.encode(None))
                 self._container.close()
@@ -95,7 +95,7 @@ class LosslessWriter:
     def write_yuv(self, frame: av.VideoFrame) -> None:
         """Append one frame that is yuv420p, BT.709, limited range already."""
         frame.pts, frame.time_base = self.frames, Fraction(1, FPS)
-        with _full_disk():
+        with full_disk_is_named("a clip is written"):
             self._container.mux(self._stream.encode(frame))
         self.frames += 1
 
@@ -104,7 +104,7 @@ class LosslessWriter:
         packet.stream = self._stream
         packet.pts = packet.dts = self.frames
         packet.time_base = Fraction(1, FPS)
-        with _full_disk():
+        with full_disk_is_named("a clip is written"):
             self._container.mux(packet)
         self.frames += 1
 
@@ -149,10 +149,11 @@ class LosslessReader:
 
 
 @contextmanager
-def _full_disk() -> Iterator[None]:
+def full_disk_is_named(what: str) -> Iterator[None]:
+    """An OSError in the block that says that the disk is full becomes a NoSpace."""
     try:
         yield
     except OSError as error:
         if error.errno == errno.ENOSPC:
-            raise NoSpace(f"the disk is full while a clip is written: {error}") from error
+            raise NoSpace(f"the disk is full while {what}: free some space, then submit again") from error
         raise

@@ -1,7 +1,8 @@
 """Loudness after EBU R128: measure a programme, bring it to a target, measure it again.
 
-Two passes over the finished programme, never per segment: what is measured decides one gain for the whole. Only where
-that gain would push the true peak over its limit does a limiter, at four times the sampling rate, take the peaks down.
+Two passes over the finished programme, never per segment: what is measured decides one gain for the whole, as in the
+linear mode of ffmpeg's `loudnorm`. Where that gain would push the true peak over its limit, `loudnorm` turns to dynamic
+compression without a word; here a limiter, at four times the sampling rate, takes the peaks down and nothing else.
 Sound is stereo from here on, a mono voice in both channels: how loud a mono file is depends on the player, by 3 LU.
 
 Source: EBU R 128 (2023), EBU Tech 3341, ITU-R BS.1770-5.
@@ -123,14 +124,13 @@ def master(wav: Path, frames: int, target: Target, bed: Bed | None, work: Path) 
             sound = _limited(sound, ceiling_dbtp)
         _encode(sound, frames, encoded)
         after = measure(encoded, "mov")
-        miss_lu, excess_db = (
-            target.integrated_lufs - after.integrated_lufs,
-            after.true_peak_dbtp - target.true_peak_dbtp,
-        )
+        miss_lu = target.integrated_lufs - after.integrated_lufs
+        excess_db = after.true_peak_dbtp - target.true_peak_dbtp
         if excess_db <= 0 and abs(miss_lu) <= _SETTLED_LU:
             return encoded, after
         gain_db += miss_lu
-        ceiling_dbtp -= excess_db + 0.1 if excess_db > 0 else 0.0
+        if excess_db > 0:
+            ceiling_dbtp -= excess_db + 0.1
     if after.true_peak_dbtp > target.true_peak_dbtp:
         raise ToolFailed(
             f"true peaks of {after.true_peak_dbtp:.1f} dBTP cannot be brought under {target.true_peak_dbtp:g}"

@@ -76,7 +76,7 @@ def run(
     *,
     what: str,
     time_limit_s: float,
-    memory_limit_bytes: int = 4 << 30,
+    memory_limit_bytes: int = 8 << 30,
     progress: Callable[[int], None] | None = None,
     folder: Path | None = None,
     environment: Mapping[str, str] | None = None,
@@ -110,7 +110,8 @@ def run(
         stdout=PIPE,
         stderr=PIPE,
         cwd=folder,
-        env={**os.environ, "LC_ALL": "C.UTF-8", **(environment or {})},
+        # Each of malloc's arenas reserves 64 MiB of address space, and there may be one a thread.
+        env={**os.environ, "LC_ALL": "C.UTF-8", "MALLOC_ARENA_MAX": "4", **(environment or {})},
     )
     with process:
         try:

@@ -1,85 +1,87 @@
 """Pictures of a finished video: the poster, and the contact sheet that shows at a glance whether it needs a look."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
 
 import av
-import cv2
-import numpy as np
-from numpy.typing import NDArray
+from av.container import InputContainer
 from PIL import Image, ImageDraw, ImageFont
 
 from tasks import provenance, typeface
 from tasks.job import FPS
 
-Picture = NDArray[np.uint8]
-"""(height, width, 3), RGB."""
-
-_CANDIDATES = 8
 _SILENCE_DB = -60
-_EDGE_FRAMES = 12
 _COLUMNS, _ROWS = 5, 4
-_SHEET_WIDTH = 1600
+_TILE_WIDTH = 310
 _GAP = 8
 _CAPTION = 32
 _BACKGROUND, _INK = (24, 26, 30), (215, 218, 224)
 
 
 def write_poster(video: Path, levels: Sequence[int], poster: Path) -> None:
-    """Write the sharpest of a few frames from pauses, where the mouth is closed.
+    """Write the frame in the middle of the longest pause, where the mouth is closed.
 
     Args:
         levels: The loudness of every frame in dBFS.
     """
-    pictures = _frames_at(video, _moments(levels))
-    _save(Image.fromarray(max(pictures, key=_sharpness)), poster)
+    with _opened(video) as container:
+        wanted = _quiet_moment(levels)
+        picture = next(frame for number, frame in _frames_from(container, wanted) if number >= wanted)
+        _save(_image(picture), poster)
 
 
 def write_contact_sheet(video: Path, frames: int, sheet: Path) -> None:
-    """Write 20 frames, evenly spread over the video and each with its time, in 5 columns."""
-    numbers = sorted({frames * (2 * cell + 1) // (2 * _COLUMNS * _ROWS) for cell in range(_COLUMNS * _ROWS)})
-    pictures = _frames_at(video, numbers)
-    height, width = pictures[0].shape[:2]
-    across = (_SHEET_WIDTH - _GAP * (_COLUMNS + 1)) // _COLUMNS
-    down = across * height // width
-    rows = -(-len(pictures) // _COLUMNS)
-    image = Image.new("RGB", (_SHEET_WIDTH, _GAP + rows * (down + _CAPTION)), _BACKGROUND)
+    """Write up to 20 key frames, evenly spread over the video and each with its time, in 5 columns.
+
+    Key frames, because they cost one frame's decoding each.
+    """
+    with _opened(video) as container:
+        wanted = (frames * (2 * cell + 1) // (2 * _COLUMNS * _ROWS) for cell in range(_COLUMNS * _ROWS))
+        tiles = dict(next(_frames_from(container, number)) for number in wanted)
+    width, height = (first := next(iter(tiles.values()))).width, first.height
+    across, down = _TILE_WIDTH, _TILE_WIDTH * height // width
+    columns, rows = min(_COLUMNS, len(tiles)), -(-len(tiles) // _COLUMNS)
+    image = Image.new("RGB", (_GAP + columns * (across + _GAP), _GAP + rows * (down + _CAPTION)), _BACKGROUND)
     draw, font = ImageDraw.Draw(image), ImageFont.truetype(typeface.REGULAR, 18)
-    for cell, (number, picture) in enumerate(zip(numbers, pictures, strict=True)):
+    for cell, (number, picture) in enumerate(tiles.items()):
         left, top = _GAP + cell % _COLUMNS * (across + _GAP), _GAP + cell // _COLUMNS * (down + _CAPTION)
-        image.paste(Image.fromarray(picture).resize((across, down), Image.Resampling.LANCZOS), (left, top))
+        image.paste(_image(picture).resize((across, down), Image.Resampling.LANCZOS), (left, top))
         time = f"{number // FPS // 60:02}:{number // FPS % 60:02}.{number % FPS:02}"
         draw.text((left + across // 2, top + down + _CAPTION // 2 - 2), time, _INK, font, "mm")
     _save(image, sheet)
 
 
-def _moments(levels: Sequence[int]) -> list[int]:
-    """Frames in pauses, evenly spread; the quietest ones when nobody ever pauses."""
-    inner = range(min(_EDGE_FRAMES, len(levels) // 3), len(levels) - min(_EDGE_FRAMES, len(levels) // 3))
-    pauses = [number for number in inner if levels[number] <= _SILENCE_DB]
-    chosen = pauses or sorted(inner, key=lambda number: levels[number])[:_CANDIDATES]
-    picks = np.linspace(0, len(chosen) - 1, min(_CANDIDATES, len(chosen))).round().astype(int)
-    return sorted({chosen[pick] for pick in picks})
+def _quiet_moment(levels: Sequence[int]) -> int:
+    """The middle of the longest pause inside the programme; its quietest frame when nobody ever pauses."""
+    pauses = [
+        [number for number, _ in stretch]
+        for quiet, stretch in groupby(enumerate(levels), lambda each: each[1] <= _SILENCE_DB)
+        if quiet
+    ]
+    inner = [pause for pause in pauses if pause[0] > 0 and pause[-1] < len(levels) - 1] or pauses
+    if not inner:
+        return min(range(len(levels)), key=lambda number: levels[number])
+    longest = max(inner, key=len)
+    return longest[len(longest) // 2]
 
 
-def _frames_at(video: Path, numbers: Sequence[int]) -> list[Picture]:
-    """Frames of one of our own videos, by number; each is found from the key frame before it."""
-    with av.open(str(video), "r", format="mov") as container:
-        stream = container.streams.video[0]
-        return [_frame_at(container, stream, number) for number in numbers]
+def _opened(video: Path) -> InputContainer:
+    return av.open(str(video), "r", format="mov")
 
 
-def _frame_at(container: av.container.InputContainer, stream: av.VideoStream, number: int) -> Picture:
+def _frames_from(container: InputContainer, number: int) -> Iterator[tuple[int, av.VideoFrame]]:
+    """The frames of one of our own videos from the key frame at or before `number` on, each with its number."""
+    stream = container.streams.video[0]
     assert stream.time_base is not None
     container.seek(round(number / FPS / stream.time_base), stream=stream)
     for frame in container.decode(stream):
-        if frame.pts is not None and round(frame.pts * stream.time_base * FPS) >= number:
-            return frame.to_ndarray(format="rgb24").astype(np.uint8, copy=False)
-    raise AssertionError(f"the video has no frame {number}")
+        assert frame.pts is not None
+        yield round(frame.pts * stream.time_base * FPS), frame
 
 
-def _sharpness(picture: Picture) -> float:
-    return float(cv2.Laplacian(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), cv2.CV_32F).var())
+def _image(frame: av.VideoFrame) -> Image.Image:
+    return Image.fromarray(frame.to_ndarray(format="rgb24"))
 
 
 def _save(image: Image.Image, file: Path) -> None:

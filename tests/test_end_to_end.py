@@ -55,7 +55,7 @@ def test_every_row_becomes_a_video_with_what_belongs_to_it(workspace: Path, name
     made = {path.name for path in folder.iterdir()}
     assert {f"{name}.mp4", f"{name}.srt", f"{name}.vtt", f"{name}.words.json", "poster.jpg"} <= made
     with av.open(folder / f"{name}.mp4") as container:
-        assert [stream.type for stream in container.streams] == ["video", "audio", "subtitle"]
+        assert {stream.type for stream in container.streams} >= {"video", "audio", "subtitle"}
         picture, sound = container.streams.video[0], container.streams.audio[0]
         assert (picture.codec_context.name, sound.codec_context.name) == ("h264", "aac")
         assert abs(picture.duration * picture.time_base - sound.duration * sound.time_base) <= 1 / 25
@@ -65,13 +65,17 @@ def test_every_row_becomes_a_video_with_what_belongs_to_it(workspace: Path, name
 
 def test_captions_say_what_the_script_says_when_it_is_said(workspace: Path) -> None:
     folder = video(workspace, "welcome-ada")
-    captions = webvtt.read(folder / "welcome-ada.vtt")
+    captions = list(webvtt.read(folder / "welcome-ada.vtt"))
     said = " ".join(caption.text.replace("\n", " ") for caption in captions)
     assert said == (
         "Hello Ada, and welcome to Overnight Video. Your first lesson starts tomorrow. Until then, have a good evening."
     )
     words = json.loads((folder / "welcome-ada.words.json").read_text())["words"]
-    assert abs(captions[0].start_in_seconds * 1000 - words[0]["start_ms"]) <= 120
+    starts_ms = {word["text"]: word["start_ms"] for word in words}
+    for caption in captions:
+        minutes, seconds = caption.start.split(":")[-2:]
+        shown_ms = (int(minutes) * 60 + float(seconds)) * 1000
+        assert abs(shown_ms - starts_ms[caption.text.split()[0]]) <= 3 * 40
 
 
 def test_headings_become_chapters_and_are_not_spoken(workspace: Path) -> None:

@@ -144,7 +144,9 @@ def test_chapters_poster_and_contact_sheet_lie_beside_it(finished: Finished) -> 
         assert poster.size == (128, 128)
         assert provenance.DIGITAL_SOURCE_TYPE.encode() in poster.info["xmp"]
     with Image.open(finished.files["contact_sheet"]) as sheet:
-        assert sheet.width == 1600 and sheet.height > 1000
+        assert sheet.size == (8 + 2 * 318, 8 + 310 + 32), "two key frames, two tiles"
+        tiles = [np.asarray(sheet.convert("RGB"))[8:318, left : left + 310] for left in (8, 326)]
+        assert [read_number(tile) for tile in tiles] == [0, 50]
 
 
 def test_the_poster_is_from_a_pause(tmp_path: Path) -> None:

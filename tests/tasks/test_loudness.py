@@ -104,3 +104,12 @@ def test_music_that_is_no_music_is_refused(tmp_path: Path) -> None:
     wav = write_wav(tmp_path / "a.wav", babble(50))
     with pytest.raises(BadInput, match="list of other files"):
         loudness.master(wav, 50, TARGETS[Sound.COURSE], Bed(tmp_path / "music.mp3"), tmp_path)
+
+
+def test_a_few_clicks_in_silence_stay_softer_than_asked_for_and_a_note_says_so(tmp_path: Path) -> None:
+    samples = np.zeros(100 * SAMPLES_PER_FRAME, np.int16)
+    samples[SAMPLE_RATE // 2 :: SAMPLE_RATE] = 20_000
+    target = TARGETS[Sound.WEB]
+    _, measured = loudness.master(write_wav(tmp_path / "a.wav", samples), 100, target, None, tmp_path)
+    assert measured.true_peak_dbtp <= target.true_peak_dbtp
+    assert "no room under its peaks" in measured.off_target(target)
