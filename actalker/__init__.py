@@ -1,1 +1,1 @@
-"""The ACTalker network: tensors in, frames out. It knows no jobs, no CSV, no Prefect, no Ray and no files of the house."""
+"""The ACTalker network: tensors in, frames out. It knows no jobs, no CSV, no Prefect and no Ray."""

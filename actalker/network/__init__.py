@@ -1,0 +1,13 @@
+"""The denoising network.
+
+config = NetworkConfig(channels=(64, 128), attention=(True, True), heads=(2, 4), ...)   or PUBLISHED, TINY
+unet, guide = UNet(config), SpatialGuide(config)
+v = unet(sample, timesteps, Conditions(identity, signals, masks, gates, time_ids, guide(face)))
+"""
+
+from actalker.network.conditions import Conditions
+from actalker.network.config import PUBLISHED, TINY, Branch, NetworkConfig
+from actalker.network.guide import SpatialGuide
+from actalker.network.unet import UNet
+
+__all__ = ["PUBLISHED", "TINY", "Branch", "Conditions", "NetworkConfig", "SpatialGuide", "UNet"]

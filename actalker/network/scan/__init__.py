@@ -1,0 +1,6 @@
+"""The selective scan: one function, several implementations of one signature, tied by parity tests."""
+
+from actalker.network.scan.choice import Backend, available_backends, selective_scan
+from actalker.network.scan.reference import selective_scan_reference
+
+__all__ = ["Backend", "available_backends", "selective_scan", "selective_scan_reference"]

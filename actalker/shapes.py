@@ -1,0 +1,58 @@
+"""Named shapes and the arithmetic between pixels, latents and tokens, stated once.
+
+Everything inside is an integer; a size is (height, width), as tensors have it.
+"""
+
+from dataclasses import dataclass
+
+LATENT_STRIDE = 8
+"""Pixels per latent position along each edge: the VAE and the spatial guide both shrink by it."""
+
+AUDIO_HZ = 16_000
+"""Sample rate that every audio encoder takes."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """Height and width of a picture, a latent map or a token grid."""
+
+    height: int
+    width: int
+
+    def __post_init__(self) -> None:
+        if self.height < 1 or self.width < 1:
+            raise ValueError(f"a size must be positive, got {self.height} x {self.width}")
+
+    @property
+    def area(self) -> int:
+        """Number of positions."""
+        return self.height * self.width
+
+    def latent(self) -> "Size":
+        """Latent size of a picture. Raises ValueError where the edges do not divide."""
+        if self.height % LATENT_STRIDE or self.width % LATENT_STRIDE:
+            raise ValueError(
+                f"a picture of {self.height} x {self.width} pixels has no whole latents: "
+                f"both edges must be multiples of {LATENT_STRIDE}"
+            )
+        return Size(self.height // LATENT_STRIDE, self.width // LATENT_STRIDE)
+
+    def pixels(self) -> "Size":
+        """Picture size of a latent map."""
+        return Size(self.height * LATENT_STRIDE, self.width * LATENT_STRIDE)
+
+
+def render_size(picture: Size, short_edge: int, multiple: int) -> Size:
+    """Size at which a picture is rendered: the short edge given, the aspect kept to the nearest multiple.
+
+    The published network takes a short edge of 576 and multiples of 64, so that its three halvings and
+    the VAE's stride of 8 divide evenly.
+    """
+    if short_edge % multiple:
+        raise ValueError(f"the short edge ({short_edge}) must be a multiple of {multiple}")
+    scale = short_edge / min(picture.height, picture.width)
+
+    def fit(edge: int) -> int:
+        return max(multiple, round(edge * scale / multiple) * multiple)
+
+    return Size(fit(picture.height), fit(picture.width))

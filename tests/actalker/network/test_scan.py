@@ -1,0 +1,98 @@
+"""The selective scan: every implementation that this machine has gives the reference's numbers and gradients."""
+
+import logging
+
+import pytest
+import torch
+from torch import Tensor
+
+from actalker.network.scan import available_backends, selective_scan, selective_scan_reference
+from actalker.network.scan.choice import _implementation
+
+
+def inputs(sequences: int, steps: int, channels: int, states: int) -> list[Tensor]:
+    torch.manual_seed(steps)
+    delta = torch.nn.functional.softplus(torch.randn(2, sequences, steps, channels) - 2)
+    return [
+        torch.randn(sequences, steps, channels),
+        delta,
+        -8 * torch.rand(2, channels, states),
+        torch.randn(2, sequences, steps, states),
+        torch.randn(2, sequences, steps, states),
+        torch.randn(2, channels),
+    ]
+
+
+SHAPES = [(1, 1, 1, 1), (3, 50, 40, 5), (1, 97, 64, 16), (2, 33, 31, 16), (1, 32, 32, 4)]
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("backend", [name for name in available_backends("cpu") if name != "reference"])
+def test_every_backend_gives_the_references_numbers_and_gradients(backend, shape):
+    truth = [x.requires_grad_() for x in inputs(*shape)]
+    ours = [x.detach().clone().requires_grad_() for x in truth]
+    expected, result = selective_scan_reference(*truth), selective_scan(*ours, backend=backend)
+    seed = torch.randn_like(expected)
+    expected.backward(seed)
+    result.backward(seed)
+    torch.testing.assert_close(result, expected, rtol=1e-5, atol=1e-5)
+    for name, x, y in zip(["u", "delta", "A", "B", "C", "D"], ours, truth, strict=True):
+        error = (x.grad - y.grad).norm() / y.grad.norm().clamp_min(1e-6)
+        assert error < 2e-6, f"gradient of {name}: relative error {error:.1e}"
+
+
+def test_reference_is_the_recurrence_written_out_by_hand():
+    u, delta, A, B, C, D = inputs(1, 3, 1, 1)
+    h, forward = 0.0, []
+    for t in range(3):
+        h = torch.exp(delta[0, 0, t] * A[0, 0]) * h + delta[0, 0, t] * B[0, 0, t] * u[0, t]
+        forward.append(C[0, 0, t] * h + D[0] * u[0, t])
+    h, backward = 0.0, []
+    for t in (2, 1, 0):
+        h = torch.exp(delta[1, 0, t] * A[1, 0]) * h + delta[1, 0, t] * B[1, 0, t] * u[0, t]
+        backward.insert(0, C[1, 0, t] * h + D[1] * u[0, t])
+    expected = torch.stack([a + b for a, b in zip(forward, backward, strict=True)])[None]
+    torch.testing.assert_close(selective_scan(u, delta, A, B, C, D, backend="reference"), expected)
+
+
+def test_a_step_of_no_duration_changes_nothing():
+    u, delta, A, B, C, D = inputs(2, 20, 8, 4)
+    delta[:, :, 7:12] = 0
+    kept = [t for t in range(20) if not 7 <= t < 12]
+    full = selective_scan(u, delta, A, B, C, D)
+    short = selective_scan(u[:, kept], delta[:, :, kept], A, B[:, :, kept], C[:, :, kept], D)
+    torch.testing.assert_close(full[:, kept], short)
+
+
+def test_two_threads_give_the_numbers_of_one(monkeypatch):
+    x = [t.requires_grad_() for t in inputs(3, 40, 96, 16)]
+    y = [t.detach().clone().requires_grad_() for t in x]
+    one = selective_scan(*x, backend="cpu")
+    one.sum().backward()
+    monkeypatch.setattr("actalker.network.scan.cpu._workers", lambda u, A: 2)
+    two = selective_scan(*y, backend="cpu")
+    two.sum().backward()
+    assert torch.equal(one, two)
+    for a, b in zip(x, y, strict=True):
+        torch.testing.assert_close(a.grad, b.grad, rtol=1e-5, atol=1e-5)
+
+
+def test_half_precision_inputs_are_scanned_in_float32():
+    u, delta, A, B, C, D = inputs(1, 200, 32, 16)
+    expected = selective_scan(u.bfloat16().float(), delta, A, B, C, D)
+    result = selective_scan(u.bfloat16(), delta, A, B, C, D)
+    assert result.dtype == torch.bfloat16
+    assert torch.equal(result, expected.bfloat16())
+
+
+def test_unknown_and_impossible_backends_are_refused():
+    x = inputs(1, 2, 2, 2)
+    with pytest.raises(ValueError, match="unknown scan backend 'fast'"):
+        selective_scan(*x, backend="fast")
+
+
+def test_the_choice_is_logged(caplog):
+    _implementation.cache_clear()
+    with caplog.at_level(logging.INFO, logger="actalker"):
+        selective_scan(*inputs(1, 2, 2, 2))
+    assert "selective scan on cpu: cpu" in caplog.text
