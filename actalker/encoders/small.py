@@ -10,6 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from whisper.audio import HOP_LENGTH, N_FFT, mel_filters
 
+from actalker.encoders.projections import AudioProjection, IdentityProjection
+
 MELS = 80
 STEPS_PER_FRAME = 4  # 100 Hz over 25 fps
 CONTEXT_FRAMES = 5  # to either side
@@ -110,3 +112,18 @@ def face_crops(pictures: Tensor, box: tuple[int, int, int, int], enlarge: float 
     columns = slice(max(0, round(x - half_x)), min(W, round(x + half_x)))
     options: dict[str, Any] = {"mode": "bilinear", "align_corners": False, "antialias": True}
     return F.interpolate(pictures[:, :, rows, columns], (CROP, CROP), **options)
+
+
+class DemoProjections(nn.Module):
+    """Encoder features to the condition tokens of a network of token width D."""
+
+    def __init__(self, width: int, audio_tokens: int, features: int = 64, hidden: int = 128) -> None:
+        super().__init__()
+        self.audio = AudioProjection(features, hidden, audio_tokens, width)
+        self.identity = IdentityProjection(features, hidden, width)
+        # No normalisation: the size of a gesture is what it says.
+        self.motion = nn.Sequential(nn.Linear(len(MOTION_SIGNALS), hidden), nn.SiLU(), nn.Linear(hidden, width))
+
+    def forward(self, audio: Tensor, motion: Tensor, identity: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """audio (..., features), motion (..., 11), identity (..., features) -> (..., T, D), (..., 1, D), (..., 1, D)."""
+        return self.audio(audio[..., None, None, :]), self.motion(motion)[..., None, :], self.identity(identity)[..., None, :]

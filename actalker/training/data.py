@@ -1,0 +1,111 @@
+"""What the network is trained on: clips as latents and encoder features, made once and kept on disk.
+
+F frames; C latent channels on a grid of h x w; 64 audio and identity features, 11 motion signals.
+"""
+
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from actalker.encoders.autoencoder import PatchAutoencoder
+from actalker.encoders.small import AudioEncoder, IdentityEncoder, MotionEncoder, face_crops, mel_windows
+from actalker.puppet.clip import Clip, training_clip
+from actalker.puppet.espeak import Speech
+from actalker.puppet.performance import performance
+from actalker.puppet.person import person
+from actalker.training.pictures import detail_weight, to_tensor
+
+Box = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True)
+class Encoders:
+    """The trained parts that the network takes as they are."""
+
+    autoencoder: PatchAutoencoder
+    audio: AudioEncoder
+    motion: MotionEncoder
+    identity: IdentityEncoder
+
+
+@dataclass(frozen=True)
+class Example:
+    """One clip as the network sees it."""
+
+    latents: Tensor
+    """(F, C, h, w)"""
+    reference: Tensor
+    """(C, h, w) of the portrait."""
+    portrait: Tensor
+    """(3, H, W) bytes."""
+    audio: Tensor
+    """(F, 64)"""
+    motion: Tensor
+    """(F, 11), read from the clip's own frames."""
+    other_motion: Tensor
+    """(F, 11), read from another person who makes the same gestures while saying something else."""
+    identity: Tensor
+    """(64,)"""
+    weight: Tensor
+    """(H, W): how much each place matters."""
+    box: Tensor
+    """(4,) face box: left, top, right, bottom in pixels."""
+
+
+@torch.no_grad()
+def encode_clip(clip: Clip, driver: Clip, encoders: Encoders, size: int) -> Example:
+    """Run the encoders over a clip and over the clip that drives it with another mouth."""
+    pictures, portrait = to_tensor(clip.pictures(size)), clip.portrait(size)
+    still = to_tensor(portrait[None])
+    box = clip.person.face_box(size)
+    driving = to_tensor(driver.pictures(size))
+    return Example(
+        latents=encoders.autoencoder.encode(pictures).half(),
+        reference=encoders.autoencoder.encode(still)[0].half(),
+        portrait=torch.from_numpy(portrait).permute(2, 0, 1).contiguous(),
+        audio=encoders.audio(mel_windows(torch.from_numpy(clip.audio()))),
+        motion=encoders.motion(face_crops(pictures, box)),
+        other_motion=encoders.motion(face_crops(driving, driver.person.face_box(size))),
+        identity=encoders.identity(face_crops(still, box))[0],
+        weight=detail_weight(clip.person, size).half(),
+        box=torch.tensor(box),
+    )
+
+
+def with_other_speech(clip: Clip, speech: Speech, seed: int, person_seed: int, liveliness: float) -> Clip:
+    """The same gestures by another person who says something else: what must not move the clip's mouth."""
+    faces = performance(speech, seed, clip.frames, liveliness)
+    return Clip(person(person_seed), speech, tuple(faces))
+
+
+class PuppetExamples:
+    """Training clip i, encoded on first use and kept in a folder. Latents depend on the encoders: one folder each."""
+
+    def __init__(self, folder: Path, encoders: Encoders, size: int, frames: int, liveliness: float = 1.0) -> None:
+        self.folder, self.encoders, self.size, self.frames, self.liveliness = folder, encoders, size, frames, liveliness
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def __getitem__(self, index: int) -> Example:
+        """Example `index`; any number of them exist."""
+        path = self.folder / f"{index:06}.pt"
+        if not path.exists():
+            self._make(index, path)
+        return Example(**torch.load(path, weights_only=True))
+
+    def _make(self, index: int, path: Path) -> None:
+        clip = training_clip(index, self.frames, self.liveliness)
+        other = training_clip(index + 7919, self.frames)
+        driver = with_other_speech(clip, other.speech, index, 1000 + index + 104729, self.liveliness)
+        part = path.with_suffix(f".{os.getpid()}.part")
+        torch.save(asdict(encode_clip(clip, driver, self.encoders, self.size)), part)
+        part.replace(path)
+
+
+def window(example: Example, frames: int, rng: np.random.Generator) -> slice:
+    """A random stretch of an example."""
+    start = int(rng.integers(len(example.latents) - frames + 1))
+    return slice(start, start + frames)
