@@ -2,6 +2,16 @@
 
 import re
 
+_RESNET = (
+    (r"^(resnet50|head_pose_net)\.", r""),
+    (r"^conv1\.", r"conv."),
+    (r"^[bg]n1\.", r"norm."),
+    (r"^layer(\d)\.", r"layers.\1."),
+    (r"\.conv(\d)\.", r".convs.\1."),
+    (r"\.[bg]n(\d)\.", r".norms.\1."),
+    (r"\.downsample\.", r".shortcut."),
+)
+
 RENAMES: dict[str, tuple[tuple[str, str], ...]] = {
     "unet": (
         (r"\.transformer_blocks\.0\.", r".spatial."),
@@ -18,6 +28,8 @@ RENAMES: dict[str, tuple[tuple[str, str], ...]] = {
         (r"pcm\.in_proj2\.", r"pcm.in_projs.1."),
         (r"pcm\.id_proj\.", r"pcm.identity_proj."),
     ),
+    "expression_network": _RESNET,
+    "pose_network": _RESNET,
 }
 """Per part of the network, regular expressions applied in order. A part that is not named keeps its names."""
 

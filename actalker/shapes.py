@@ -56,3 +56,47 @@ def render_size(picture: Size, short_edge: int, multiple: int) -> Size:
         return max(multiple, round(edge * scale / multiple) * multiple)
 
     return Size(fit(picture.height), fit(picture.width))
+
+
+@dataclass(frozen=True)
+class Box:
+    """A rectangle of pixels, half-open: columns [left, right), rows [top, bottom)."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+    def __post_init__(self) -> None:
+        if self.right <= self.left or self.bottom <= self.top:
+            raise ValueError(f"an empty box: columns {self.left} to {self.right}, rows {self.top} to {self.bottom}")
+
+    @property
+    def size(self) -> Size:
+        """Height and width."""
+        return Size(self.bottom - self.top, self.right - self.left)
+
+    @property
+    def middle_row(self) -> int:
+        """First row of the lower half."""
+        return (self.top + self.bottom) // 2
+
+    def enlarged(self, numerator: int, denominator: int, within: Size) -> "Box":
+        """Box about the same centre, larger by numerator / denominator along each edge, cut to the picture."""
+        wider = self.size.width * (numerator - denominator) // (2 * denominator)
+        higher = self.size.height * (numerator - denominator) // (2 * denominator)
+        return Box(self.left - wider, self.top - higher, self.right + wider, self.bottom + higher).within(within)
+
+    def within(self, picture: Size) -> "Box":
+        """The part inside a picture. Raises ValueError when there is none."""
+        box = (max(self.left, 0), max(self.top, 0), min(self.right, picture.width), min(self.bottom, picture.height))
+        if box[2] <= box[0] or box[3] <= box[1]:
+            raise ValueError(f"{self} lies outside a picture of {picture.height} x {picture.width}")
+        return Box(*box)
+
+    def scaled(self, old: Size, new: Size) -> "Box":
+        """The same place of the picture after it was resized."""
+        across, down = new.width / old.width, new.height / old.height
+        return Box(
+            round(self.left * across), round(self.top * down), round(self.right * across), round(self.bottom * down)
+        )

@@ -1,0 +1,1 @@
+"""Portraits, sound and driving frames to condition tokens."""

@@ -24,7 +24,7 @@ class SpatialGuide(nn.Module):
         nn.init.zeros_(self.conv_out.bias)  # type: ignore[arg-type]  # Conv2d has a bias unless told otherwise
 
     def forward(self, face: Tensor) -> Tensor:
-        """face (B, F, 3, H, W) in [0, 1], black outside the face box -> (B, F, channels[0], H/8, W/8)."""
+        """face (B, F, 3, H, W), white inside the face box and black outside -> (B, F, channels[0], H/8, W/8)."""
         x = F.silu(self.conv_in(face.flatten(0, 1)))
         for block in self.blocks:
             x = F.silu(block(x))

@@ -1,0 +1,55 @@
+"""Region masks, guide picture and crops from a face box.
+
+Pictures are (..., 3, H, W) in [0, 1].
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from actalker.shapes import Box, Size
+
+RegionRule = Literal["paper", "released"]
+"""Both gates open: `paper` gives the lower half of the face to audio and the upper to motion; `released`, the published
+script, overwrites both with ones, so that the signals compete for the whole picture."""
+
+MASK_MARGIN = (6, 5)
+"""The face box is enlarged by 1.2 before it is split into regions."""
+
+HEAD_MARGIN = (3, 2)
+"""The head crop of the pose network is the face box enlarged by 1.5: it needs hair and chin."""
+
+
+def region_masks(box: Box, size: Size, gates: Sequence[bool], rule: RegionRule = "paper") -> Tensor:
+    """Masks (2, H, W) of zeros and ones for audio and motion, from a face box in a picture of `size`."""
+    if rule not in ("paper", "released"):
+        raise ValueError(f"region rule must be 'paper' or 'released', not {rule!r}")
+    masks = torch.zeros(2, size.height, size.width)
+    if all(gates) and rule == "released":
+        return torch.ones_like(masks)
+    face = box.enlarged(*MASK_MARGIN, within=size)
+    columns = slice(face.left, face.right)
+    if all(gates):
+        masks[0, face.middle_row : face.bottom, columns] = 1
+        masks[1, face.top : face.middle_row, columns] = 1
+    else:
+        for k, gate in enumerate(gates):
+            masks[k, face.top : face.bottom, columns] = float(gate)
+    return masks
+
+
+def guide_picture(box: Box, size: Size) -> Tensor:
+    """What the spatial guide sees (3, H, W): white where the face is, black elsewhere."""
+    picture = torch.zeros(3, size.height, size.width)
+    picture[:, box.top : box.bottom, box.left : box.right] = 1
+    return picture
+
+
+def crop(pictures: Tensor, box: Box, edge: int) -> Tensor:
+    """(N, 3, H, W) -> (N, 3, edge, edge): the part in `box`, which is cut to the picture, resized."""
+    box = box.within(Size(*pictures.shape[-2:]))
+    part = pictures[..., box.top : box.bottom, box.left : box.right]
+    return F.interpolate(part, (edge, edge), mode="bilinear", align_corners=False, antialias=True)
