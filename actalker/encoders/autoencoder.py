@@ -33,8 +33,8 @@ class PatchAutoencoder(nn.Module):
         self.register_buffer("scale", torch.ones(latent_channels))
         self.decoder = TemporalDecoder(latent_channels, 3 * FOLD * FOLD, widths, layers_per_block=1)
         _replace_time_convs(self.decoder)
-        self.gain = nn.Parameter(torch.zeros(3 * FOLD * FOLD, 1, 1))
-        """How much of the correction is added; zero before training."""
+        self.gain = nn.Parameter(torch.full((3 * FOLD * FOLD, 1, 1), 0.1))
+        """How much of the correction is added: little before training."""
 
     def encode(self, pictures: Tensor) -> Tensor:
         """(N, 3, H, W) in [-1, 1] -> (N, C, h, w), about of unit size."""

@@ -3,14 +3,16 @@
 N frames. The published encoders (Whisper, ArcFace, ResNets) know real voices and faces; these know the puppet's.
 """
 
-from typing import Any
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from whisper.audio import HOP_LENGTH, N_FFT, mel_filters
 
+from actalker.encoders.crops import MASK_MARGIN, crop
 from actalker.encoders.projections import AudioProjection, IdentityProjection
+from actalker.shapes import Box, Size
 
 MELS = 80
 STEPS_PER_FRAME = 4  # 100 Hz over 25 fps
@@ -38,7 +40,7 @@ def log_mel(audio: Tensor) -> Tensor:
 def mel_windows(audio: Tensor) -> Tensor:
     """Audio (640 N,) -> what the audio encoder sees of each frame: (N, 44, 80), 200 ms of context to either side."""
     reach = STEPS_PER_FRAME * CONTEXT_FRAMES
-    mel = F.pad(log_mel(audio), (0, 0, reach, reach), value=float(torch.tensor(_FLOOR).log10() / 4))
+    mel = F.pad(log_mel(audio[: len(audio) // 640 * 640]), (0, 0, reach, reach), value=float(torch.tensor(_FLOOR).log10() / 4))
     return mel.unfold(0, WINDOW, STEPS_PER_FRAME).transpose(1, 2)
 
 
@@ -102,28 +104,65 @@ class MotionEncoder(CropEncoder):
         super().__init__(len(MOTION_SIGNALS))
 
 
-def face_crops(pictures: Tensor, box: tuple[int, int, int, int], enlarge: float = 1.2) -> Tensor:
-    """Crop (N, 3, H, W) around `box` (left, top, right, bottom in pixels), enlarged, and resize to 64 x 64."""
-    left, top, right, bottom = box
-    half_x, half_y = (right - left) * enlarge / 2, (bottom - top) * enlarge / 2
-    x, y = (left + right) / 2, (top + bottom) / 2
-    H, W = pictures.shape[2:]
-    rows = slice(max(0, round(y - half_y)), min(H, round(y + half_y)))
-    columns = slice(max(0, round(x - half_x)), min(W, round(x + half_x)))
-    options: dict[str, Any] = {"mode": "bilinear", "align_corners": False, "antialias": True}
-    return F.interpolate(pictures[:, :, rows, columns], (CROP, CROP), **options)
+@dataclass(frozen=True)
+class SmallWidths:
+    """Widths of the small encoders."""
+
+    tokens: int = 64
+    audio_tokens: int = 4
+    features: int = 64
+    hidden: int = 128
 
 
-class DemoProjections(nn.Module):
-    """Encoder features to the condition tokens of a network of token width D."""
+class SmallEncoders(nn.Module):
+    """See `Encoders` for the methods; features are what the convolutions give, tokens what the network takes."""
 
-    def __init__(self, width: int, audio_tokens: int, features: int = 64, hidden: int = 128) -> None:
+    def __init__(self, widths: SmallWidths) -> None:
         super().__init__()
-        self.audio = AudioProjection(features, hidden, audio_tokens, width)
-        self.identity = IdentityProjection(features, hidden, width)
-        # No normalisation: the size of a gesture is what it says.
-        self.motion = nn.Sequential(nn.Linear(len(MOTION_SIGNALS), hidden), nn.SiLU(), nn.Linear(hidden, width))
+        self.audio_encoder = AudioEncoder(widths.features)
+        self.identity_encoder = IdentityEncoder(widths.features)
+        self.motion_encoder = MotionEncoder()
+        self.audio_projection = AudioProjection(widths.features, widths.hidden, widths.audio_tokens, widths.tokens)
+        self.identity_projection = IdentityProjection(widths.features, widths.hidden, widths.tokens)
+        # No normalisation as in the published one: the size of a gesture is what it says.
+        self.motion_projection = nn.Sequential(
+            nn.Linear(len(MOTION_SIGNALS), widths.hidden), nn.SiLU(), nn.Linear(widths.hidden, widths.tokens)
+        )
 
-    def forward(self, audio: Tensor, motion: Tensor, identity: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """audio (..., features), motion (..., 11), identity (..., features) -> (..., T, D), (..., 1, D), (..., 1, D)."""
-        return self.audio(audio[..., None, None, :]), self.motion(motion)[..., None, :], self.identity(identity)[..., None, :]
+    def audio_tokens(self, features: Tensor) -> Tensor:
+        """(..., features) -> (..., T, D)."""
+        result: Tensor = self.audio_projection(features[..., None, None, :])
+        return result
+
+    def identity_tokens(self, features: Tensor) -> Tensor:
+        """(..., features) -> (..., 1, D)."""
+        result: Tensor = self.identity_projection(features)[..., None, :]
+        return result
+
+    def motion_tokens(self, signals: Tensor) -> Tensor:
+        """(..., 11) -> (..., 1, D)."""
+        result: Tensor = self.motion_projection(signals)[..., None, :]
+        return result
+
+    def audio(self, samples: Tensor) -> Tensor:
+        """(S,) -> (S // 640, T, D)."""
+        return self.audio_tokens(self.audio_encoder(mel_windows(samples)))
+
+    def identity(self, portrait: Tensor, box: Box) -> Tensor:
+        """(3, H, W) -> (1, D)."""
+        return self.identity_tokens(self.identity_encoder(face_crops(portrait[None], box))[0])
+
+    def motion(self, frames: Tensor, box: Box) -> Tensor:
+        """(n, 3, H, W) -> (n, 1, D)."""
+        return self.motion_tokens(self.motion_encoder(face_crops(frames, box)))
+
+    def silence(self) -> tuple[Tensor, Tensor]:
+        """The tokens of features that are all zero."""
+        zeros = self.audio_projection.proj1.weight.new_zeros
+        return self.audio_tokens(zeros(self.audio_projection.proj1.in_features)), self.motion_tokens(zeros(len(MOTION_SIGNALS)))
+
+
+def face_crops(pictures: Tensor, box: Box) -> Tensor:
+    """(N, 3, H, W) in [0, 1] -> what identity and motion encoder see, (N, 3, 64, 64) in [-1, 1]."""
+    face = box.enlarged(*MASK_MARGIN, within=Size(*pictures.shape[-2:]))
+    return crop(pictures, face, CROP) * 2 - 1

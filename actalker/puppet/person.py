@@ -5,6 +5,8 @@ from enum import StrEnum
 
 import numpy as np
 
+from actalker.shapes import Box
+
 Colour = tuple[float, float, float]
 
 
@@ -101,12 +103,12 @@ class Person:
         """Height of the closed lips below the face's origin."""
         return 0.178
 
-    def face_box(self, size: int) -> tuple[int, int, int, int]:
-        """Left, top, right, bottom in pixels of a `size` x `size` picture, brow ridge to chin, the head held upright."""
+    def face_box(self, size: int) -> Box:
+        """Forehead to chin in a picture of `size` x `size`, the head held upright."""
         left = self.centre_x - self.face_half_width
         right = self.centre_x + self.face_half_width
         top, bottom = self.centre_y - 0.22, self.centre_y + self.face_height + 0.02
-        return round(left * size), round(top * size), round(right * size), round(bottom * size)
+        return Box(round(left * size), round(top * size), round(right * size), round(bottom * size))
 
 
 _BEARDLESS = {Hair.LONG, Hair.BOB, Hair.BUN, Hair.WAVES, Hair.SCARF}

@@ -9,28 +9,16 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from actalker.encoders.autoencoder import PatchAutoencoder
-from actalker.encoders.small import AudioEncoder, IdentityEncoder, MotionEncoder, face_crops, mel_windows
+from actalker.encoders.autoencoder import PATCH, PatchAutoencoder
+from actalker.encoders.small import SmallEncoders, face_crops, mel_windows
 from actalker.puppet.clip import Clip, training_clip
 from actalker.puppet.espeak import Speech
 from actalker.puppet.performance import performance
 from actalker.puppet.person import person
 from actalker.training.pictures import detail_weight, to_tensor
-
-Box = tuple[int, int, int, int]
-
-
-@dataclass(frozen=True)
-class Encoders:
-    """The trained parts that the network takes as they are."""
-
-    autoencoder: PatchAutoencoder
-    audio: AudioEncoder
-    motion: MotionEncoder
-    identity: IdentityEncoder
-
 
 @dataclass(frozen=True)
 class Example:
@@ -40,8 +28,6 @@ class Example:
     """(F, C, h, w)"""
     reference: Tensor
     """(C, h, w) of the portrait."""
-    portrait: Tensor
-    """(3, H, W) bytes."""
     audio: Tensor
     """(F, 64)"""
     motion: Tensor
@@ -51,28 +37,26 @@ class Example:
     identity: Tensor
     """(64,)"""
     weight: Tensor
-    """(H, W): how much each place matters."""
+    """(h, w): how much each place matters."""
     box: Tensor
     """(4,) face box: left, top, right, bottom in pixels."""
 
 
 @torch.no_grad()
-def encode_clip(clip: Clip, driver: Clip, encoders: Encoders, size: int) -> Example:
-    """Run the encoders over a clip and over the clip that drives it with another mouth."""
-    pictures, portrait = to_tensor(clip.pictures(size)), clip.portrait(size)
-    still = to_tensor(portrait[None])
-    box = clip.person.face_box(size)
-    driving = to_tensor(driver.pictures(size))
+def encode_clip(clip: Clip, driver: Clip, autoencoder: PatchAutoencoder, encoders: SmallEncoders, size: int) -> Example:
+    """Run the frozen parts over a clip and over the clip that drives it with another mouth."""
+    pictures, driving = to_tensor(clip.pictures(size)), to_tensor(driver.pictures(size))
+    still, box = to_tensor(clip.portrait(size)[None]), clip.person.face_box(size)
+    driver_box = driver.person.face_box(size)
     return Example(
-        latents=encoders.autoencoder.encode(pictures).half(),
-        reference=encoders.autoencoder.encode(still)[0].half(),
-        portrait=torch.from_numpy(portrait).permute(2, 0, 1).contiguous(),
-        audio=encoders.audio(mel_windows(torch.from_numpy(clip.audio()))),
-        motion=encoders.motion(face_crops(pictures, box)),
-        other_motion=encoders.motion(face_crops(driving, driver.person.face_box(size))),
-        identity=encoders.identity(face_crops(still, box))[0],
-        weight=detail_weight(clip.person, size).half(),
-        box=torch.tensor(box),
+        latents=autoencoder.encode(pictures).half(),
+        reference=autoencoder.encode(still)[0].half(),
+        audio=encoders.audio_encoder(mel_windows(torch.from_numpy(clip.audio()))),
+        motion=encoders.motion_encoder(face_crops(pictures / 2 + 0.5, box)),
+        other_motion=encoders.motion_encoder(face_crops(driving / 2 + 0.5, driver_box)),
+        identity=encoders.identity_encoder(face_crops(still / 2 + 0.5, box))[0],
+        weight=F.avg_pool2d(detail_weight(clip.person, size)[None], PATCH)[0],
+        box=torch.tensor([box.left, box.top, box.right, box.bottom]),
     )
 
 
@@ -85,8 +69,11 @@ def with_other_speech(clip: Clip, speech: Speech, seed: int, person_seed: int, l
 class PuppetExamples:
     """Training clip i, encoded on first use and kept in a folder. Latents depend on the encoders: one folder each."""
 
-    def __init__(self, folder: Path, encoders: Encoders, size: int, frames: int, liveliness: float = 1.0) -> None:
-        self.folder, self.encoders, self.size, self.frames, self.liveliness = folder, encoders, size, frames, liveliness
+    def __init__(
+        self, folder: Path, autoencoder: PatchAutoencoder, encoders: SmallEncoders, size: int, frames: int, liveliness: float = 1.0
+    ) -> None:
+        self.folder, self.autoencoder, self.encoders = folder, autoencoder, encoders
+        self.size, self.frames, self.liveliness = size, frames, liveliness
         folder.mkdir(parents=True, exist_ok=True)
 
     def __getitem__(self, index: int) -> Example:
@@ -101,7 +88,7 @@ class PuppetExamples:
         other = training_clip(index + 7919, self.frames)
         driver = with_other_speech(clip, other.speech, index, 1000 + index + 104729, self.liveliness)
         part = path.with_suffix(f".{os.getpid()}.part")
-        torch.save(asdict(encode_clip(clip, driver, self.encoders, self.size)), part)
+        torch.save(asdict(encode_clip(clip, driver, self.autoencoder, self.encoders, self.size)), part)
         part.replace(path)
 
 

@@ -9,19 +9,19 @@ from typing import Protocol
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from actalker.encoders.small import DemoProjections
+from actalker.encoders.crops import guide_picture, region_masks
+from actalker.encoders.small import SmallEncoders
 from actalker.network import UNet
 from actalker.network.conditions import Conditions
 from actalker.network.config import NetworkConfig
 from actalker.network.guide import SpatialGuide
+from actalker.sampling import LATENT_SCALE
+from actalker.shapes import Box, Size
 from actalker.training.data import Example, window
 from actalker.training.loop import Metrics
 
-LATENT_SCALE = 0.18215
-FACE_MARGIN = 1.2
 TIME_IDS = (25.0, 12.0, 20.0)
 GATES = ((True, False), (False, True), (True, True))
 
@@ -54,15 +54,16 @@ class Recipe:
     largest_pool: int = 1500
 
 
-class Talker(nn.Module):
-    """All that is trained together: the network, the guide and the projections."""
+class Trainee(nn.Module):
+    """All that is trained together: the network, the guide and the encoders' projections; the encoders stay."""
 
-    def __init__(self, config: NetworkConfig) -> None:
+    def __init__(self, config: NetworkConfig, encoders: SmallEncoders) -> None:
         super().__init__()
-        self.config = config
         self.unet = UNet(config)
         self.guide = SpatialGuide(config)
-        self.projections = DemoProjections(config.context_width, config.branches[0].tokens)
+        self.encoders = encoders
+        for frozen in (encoders.audio_encoder, encoders.identity_encoder, encoders.motion_encoder):
+            frozen.requires_grad_(False)
         with torch.no_grad():  # the reference comes unscaled, as published: start as if it were scaled
             self.unet.conv_in.weight[:, config.latent_channels :] *= LATENT_SCALE
         for weight in self.parameters():
@@ -70,46 +71,17 @@ class Talker(nn.Module):
                 weight.data = weight.data.contiguous(memory_format=torch.channels_last)
 
 
-def region_masks(boxes: Tensor, gates: Sequence[bool], size: int) -> Tensor:
-    """(B, 4) face boxes -> (B, 2, size, size): lower half for audio and upper for motion, or all for the one open."""
-    masks = torch.zeros(len(boxes), 2, size, size)
-    for mask, (left, top, right, bottom) in zip(masks, boxes.tolist(), strict=True):
-        rows, columns, middle = _enlarged(left, top, right, bottom, size)
-        if all(gates):
-            mask[0, middle : rows.stop, columns] = 1
-            mask[1, rows.start : middle, columns] = 1
-        else:
-            mask[int(gates[1]), rows, columns] = 1
-    return masks
-
-
-def _enlarged(left: int, top: int, right: int, bottom: int, size: int) -> tuple[slice, slice, int]:
-    half_x, half_y = (right - left) * FACE_MARGIN / 2, (bottom - top) * FACE_MARGIN / 2
-    x, y = (left + right) / 2, (top + bottom) / 2
-    rows = slice(max(0, round(y - half_y)), min(size, round(y + half_y)))
-    columns = slice(max(0, round(x - half_x)), min(size, round(x + half_x)))
-    return rows, columns, round(y)
-
-
-def face_region(portraits: Tensor, boxes: Tensor) -> Tensor:
-    """Bytes (B, 3, H, W) -> (B, 1, 3, H, W) in [0, 1], black outside the enlarged face box."""
-    faces = torch.zeros(portraits.shape)
-    for face, portrait, box in zip(faces, portraits, boxes.tolist(), strict=True):
-        rows, columns, _ = _enlarged(*box, portraits.shape[-1])
-        face[:, rows, columns] = portrait[:, rows, columns].float() / 255
-    return faces[:, None]
-
-
 class DiffusionObjective:
     """Mean weighted squared error of v over a batch that depends on the step's number alone."""
 
-    def __init__(self, talker: Talker, examples: Examples, channel_weight: Tensor, recipe: Recipe = Recipe()) -> None:
-        self.talker, self.examples, self.recipe = talker, examples, recipe
+    def __init__(self, trainee: Trainee, examples: Examples, channel_weight: Tensor, recipe: Recipe, size: int = 256) -> None:
+        self.trainee, self.examples, self.recipe = trainee, examples, recipe
+        self.size = size
         self.channel_weight = (channel_weight / channel_weight.mean())[:, None, None]
 
     def module(self) -> nn.Module:
         """Network, guide and projections."""
-        return self.talker
+        return self.trainee
 
     def _draw(self, step: int, rng: np.random.Generator) -> list[tuple[Example, slice]]:
         recipe = self.recipe
@@ -132,38 +104,35 @@ class DiffusionObjective:
         conditions, known = self.conditions(batch, gates, rng)
         sample = torch.cat([noisy * scale, (reference * known / LATENT_SCALE).expand_as(clean)], dim=2)
         with torch.autocast("cpu", torch.bfloat16):
-            v = self.talker.unet(sample, 0.25 * sigma.log(), conditions)
+            v = self.trainee.unet(sample, 0.25 * sigma.log(), conditions)
         miss = (v.float() - wanted) ** 2 * self._weight(batch, clean)
         per_clip = miss.mean(dim=(1, 2, 3, 4))
         return per_clip.mean(), {"sigma": float(sigma.mean()), "gates": float(gates[0] + 2 * gates[1])}
 
     def _weight(self, batch: list[tuple[Example, slice]], clean: Tensor) -> Tensor:
         """Where and in which channels an error counts: (B, 1, C, h, w), about 1 on average."""
-        maps = torch.stack([example.weight.float() for example, _ in batch])[:, None]
-        pooled = F.adaptive_avg_pool2d(maps, list(clean.shape[-2:]))
-        return pooled[:, None] * self.channel_weight
+        maps = torch.stack([example.weight for example, _ in batch])[:, None, None]
+        return maps * self.channel_weight
 
     def conditions(
         self, batch: list[tuple[Example, slice]], gates: tuple[bool, bool], rng: np.random.Generator
     ) -> tuple[Conditions, float]:
         """Conditions of a batch, and 1 or 0 for whether the reference is known."""
-        frames = self.recipe.frames
+        frames, encoders = self.recipe.frames, self.trainee.encoders
         swap = all(gates) and rng.uniform() < 0.5  # with both signals, half of the drivers say something else
-        audio = torch.stack([example.audio[span] for example, span in batch])
+        speechless, unknown = rng.uniform(size=2) < self.recipe.condition_dropout
+        audio = torch.stack([example.audio[span] for example, span in batch]) * (not speechless)
         motion = torch.stack([(example.other_motion if swap else example.motion)[span] for example, span in batch])
         identity = torch.stack([example.identity for example, _ in batch])[:, None].expand(-1, frames, -1)
-        speechless, unknown = rng.uniform(size=2) < self.recipe.condition_dropout
-        boxes = torch.stack([example.box for example, _ in batch])
-        portraits = torch.stack([example.portrait for example, _ in batch])
+        boxes, size = [Box(*example.box.tolist()) for example, _ in batch], Size(self.size, self.size)
         with torch.autocast("cpu", torch.bfloat16):
-            audio, motion, identity = self.talker.projections(
-                audio * (not speechless), motion * (not speechless), identity * (not unknown)
-            )
-            guide = self.talker.guide(face_region(portraits, boxes))
+            signals = (encoders.audio_tokens(audio), encoders.motion_tokens(motion * (not speechless)))
+            tokens = encoders.identity_tokens(identity) * (not unknown)
+            guide = self.trainee.guide(torch.stack([guide_picture(box, size) for box in boxes])[:, None])
         return Conditions(
-            identity=identity * (not unknown),
-            signals=(audio, motion),
-            masks=region_masks(boxes, gates, portraits.shape[-1]),
+            identity=tokens,
+            signals=signals,
+            masks=torch.stack([region_masks(box, size, gates) for box in boxes]),
             gates=torch.tensor([gates] * len(batch)),
             time_ids=torch.tensor([TIME_IDS] * len(batch)),
             guide=guide,

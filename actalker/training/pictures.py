@@ -49,7 +49,7 @@ class DecoderObjective:
     The latents carry some noise, as sampled ones will: the decoder learns to look past it.
     """
 
-    def __init__(self, autoencoder: PatchAutoencoder, size: int = 256, people: int = 6, frames: int = 2) -> None:
+    def __init__(self, autoencoder: PatchAutoencoder, size: int = 256, people: int = 4, frames: int = 3) -> None:
         self.autoencoder, self.size, self.people, self.frames = autoencoder, size, people, frames
 
     def module(self) -> nn.Module:

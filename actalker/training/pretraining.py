@@ -69,7 +69,7 @@ class FaceObjective(nn.Module):
             rng = np.random.default_rng([step, i, 1])
             picked = rng.choice(200, self.frames, replace=False)
             pictures = np.concatenate([clip.pictures(self.size, k, k + 1) for k in picked])
-            crops.append(face_crops(to_tensor(pictures), clip.person.face_box(self.size), float(rng.uniform(1.15, 1.25))))
+            crops.append(face_crops((to_tensor(pictures) + 1) / 2, clip.person.face_box(self.size)))
             truth.append([[getattr(clip.faces[k], name) for name in MOTION_SIGNALS] for k in picked])
         return torch.cat(crops), torch.tensor(np.concatenate(truth)).float()
 
