@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
-from diffusers import AutoencoderKLTemporalDecoder
 from torch import Tensor
 
+from actalker.encoders.interface import Autoencoder
 from actalker.network import Conditions, UNet
 
 Solver = Literal["euler", "dpm++2m"]
@@ -21,7 +21,7 @@ OnStep = Callable[[int, int], None]
 IsCancelled = Callable[[], bool]
 
 LATENT_SCALE = 0.18215
-"""What SVD multiplies VAE latents by before it adds noise."""
+"""SVD's factor between VAE latents and the ones that noise is added to."""
 
 
 class CancelledError(Exception):
@@ -85,6 +85,8 @@ class Sampling:
     overlap: int = 0
     shift: int = 7
     """How far the windows move between steps, so that their joints never stay in one place."""
+    latent_scale: float = LATENT_SCALE
+    """What VAE latents are multiplied by before noise is added."""
     padding: int | None = None
     """Frames behind the wanted ones, across which the windows wrap around. None: one window's length, as published;
     0: none, and the windows at both ends are moved inwards instead."""
@@ -148,17 +150,18 @@ def denoise(
     on_step: OnStep | None = None,
     cancelled: IsCancelled | None = None,
 ) -> Tensor:
-    """Sample latents (total, Z, h, w), scaled by LATENT_SCALE, of which the first n frames are the scene's.
+    """Sample latents (total, Z, h, w), scaled by `latent_scale`, of which the first n frames are the scene's.
 
-    noise: (total, Z, h, w), standard normal; it decides device and type. Raises CancelledError as soon as
-    `cancelled` answers true, which it is asked before every window.
+    noise: (total, Z, h, w), standard normal. The network runs in the scene's type; the latents stay in float32, since
+    at high noise levels what is left of the picture is smaller than the rounding of a half-precision number.
+    Raises CancelledError as soon as `cancelled` answers true, which it is asked before every window.
     """
     total = sampling.total(scene.frames)
     if noise.shape != (total, *scene.reference.shape):
         raise ValueError(f"noise has shape {tuple(noise.shape)}, expected {(total, *scene.reference.shape)}")
     passes = _passes(scene, sampling.guidance, total)
     sigmas = sampling.schedule.sigmas(sampling.steps)
-    x = scene.reference * LATENT_SCALE + sigmas[0] * noise
+    x = scene.reference.float() * sampling.latent_scale + sigmas[0] * noise.float()
     previous: Tensor | None = None
     for step in range(sampling.steps):
         frames = windows(total, sampling, step * sampling.shift % sampling.window)
@@ -171,7 +174,7 @@ def denoise(
             seen[window] += 1
         # Frames seen by several windows are averaged. Both solvers are linear in the clean estimate, so that this is
         # the average of the stepped latents.
-        clean = clean / seen[:, None, None, None].to(clean.dtype)
+        clean = clean / seen[:, None, None, None]
         x = advance(x, clean, previous, sigmas=sigmas, step=step, solver=sampling.solver)
         previous = clean
         if on_step is not None:
@@ -220,8 +223,8 @@ def _clean(unet: UNet, passes: list[_Pass], x: Tensor, window: list[int], sigma:
             identity=one.conditions.identity[:, window],
             signals=tuple(signal[:, window] for signal in one.conditions.signals),
         )
-        sample = torch.cat([x * scale, one.reference.expand_as(x)], dim=1)
-        v += one.weight * unet(sample[None], timestep, known)[0]
+        sample = torch.cat([(x * scale).to(one.reference.dtype), one.reference.expand_as(x)], dim=1)
+        v += one.weight * unet(sample[None], timestep, known)[0].float()
     return x * scale**2 - v * (sigma * scale)  # v-prediction: x0 = c_skip x + c_out v
 
 
@@ -246,20 +249,15 @@ def advance(
 
 
 @torch.no_grad()
-def decode(vae: AutoencoderKLTemporalDecoder, latents: Tensor, chunk: int = 10, context: int = 0) -> Iterator[Tensor]:
-    """Scaled latents (n, Z, h, w) -> pictures (at most `chunk`, 3, H, W) in [-1, 1], chunk after chunk.
+def decode(
+    autoencoder: Autoencoder, latents: Tensor, *, scale: float = LATENT_SCALE, chunk: int = 10, context: int = 0
+) -> Iterator[Tensor]:
+    """Latents (n, Z, h, w), scaled as in `denoise` -> pictures (at most `chunk`, 3, H, W) in [-1, 1], chunk by chunk.
 
     The decoder looks at neighbouring frames; `context` frames on either side of a chunk are decoded with it and
     dropped. 0 is what the published script does.
     """
     for start in range(0, len(latents), chunk):
         first, last = max(0, start - context), min(len(latents), start + chunk + context)
-        pictures: Tensor = vae.decode(latents[first:last] / LATENT_SCALE, num_frames=last - first).sample
+        pictures = autoencoder.decode(latents[first:last] / scale, last - first)
         yield pictures[start - first : start - first + chunk]
-
-
-@torch.no_grad()
-def encode(vae: AutoencoderKLTemporalDecoder, picture: Tensor) -> Tensor:
-    """Picture (3, H, W) in [-1, 1] -> its VAE mode (Z, h, w), unscaled."""
-    mode: Tensor = vae.encode(picture[None]).latent_dist.mode()
-    return mode[0]

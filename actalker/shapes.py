@@ -5,11 +5,11 @@ Everything inside is an integer; a size is (height, width), as tensors have it.
 
 from dataclasses import dataclass
 
-LATENT_STRIDE = 8
-"""Pixels per latent position along each edge: the VAE and the spatial guide both shrink by it."""
-
 AUDIO_HZ = 16_000
-"""Sample rate that every audio encoder takes."""
+"""Sample rate of all sound."""
+
+FRAME_SAMPLES = 640
+"""Samples of one finished frame: videos have 25 frames per second."""
 
 
 @dataclass(frozen=True)
@@ -28,18 +28,14 @@ class Size:
         """Number of positions."""
         return self.height * self.width
 
-    def latent(self) -> "Size":
+    def latent(self, stride: int) -> "Size":
         """Latent size of a picture. Raises ValueError where the edges do not divide."""
-        if self.height % LATENT_STRIDE or self.width % LATENT_STRIDE:
+        if self.height % stride or self.width % stride:
             raise ValueError(
                 f"a picture of {self.height} x {self.width} pixels has no whole latents: "
-                f"both edges must be multiples of {LATENT_STRIDE}"
+                f"both edges must be multiples of {stride}"
             )
-        return Size(self.height // LATENT_STRIDE, self.width // LATENT_STRIDE)
-
-    def pixels(self) -> "Size":
-        """Picture size of a latent map."""
-        return Size(self.height * LATENT_STRIDE, self.width * LATENT_STRIDE)
+        return Size(self.height // stride, self.width // stride)
 
 
 def render_size(picture: Size, short_edge: int, multiple: int) -> Size:

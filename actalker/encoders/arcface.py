@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-COUNTS = (3, 4, 14, 3)
+R50 = (3, 4, 14, 3)
 EDGE = 112
 
 
@@ -34,7 +34,7 @@ class Block(nn.Module):
 class ArcFace(nn.Module):
     """Pictures of faces -> embeddings."""
 
-    def __init__(self, width: int = 64, counts: Sequence[int] = COUNTS, outputs: int = 512) -> None:
+    def __init__(self, width: int = 64, counts: Sequence[int] = R50, outputs: int = 512) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(3, width, 3, padding=1, bias=False)
         self.bn1, self.prelu = nn.BatchNorm2d(width), nn.PReLU(width)

@@ -16,6 +16,10 @@ RegionRule = Literal["paper", "released"]
 """Both gates open: `paper` gives the lower half of the face to audio and the upper to motion; `released`, the published
 script, overwrites both with ones, so that the signals compete for the whole picture."""
 
+GuideKind = Literal["box", "portrait"]
+"""What stands inside the face box of the guide's picture, which is black elsewhere: white (`box`, as published), or the
+portrait itself."""
+
 MASK_MARGIN = (6, 5)
 """The face box is enlarged by 1.2 before it is split into regions."""
 
@@ -41,10 +45,11 @@ def region_masks(box: Box, size: Size, gates: Sequence[bool], rule: RegionRule =
     return masks
 
 
-def guide_picture(box: Box, size: Size) -> Tensor:
-    """What the spatial guide sees (3, H, W): white where the face is, black elsewhere."""
-    picture = torch.zeros(3, size.height, size.width)
-    picture[:, box.top : box.bottom, box.left : box.right] = 1
+def guide_picture(box: Box, portrait: Tensor, kind: GuideKind) -> Tensor:
+    """What the spatial guide sees (3, H, W), for a portrait (3, H, W) and its face box."""
+    picture = torch.zeros_like(portrait)
+    rows, columns = slice(box.top, box.bottom), slice(box.left, box.right)
+    picture[:, rows, columns] = 1 if kind == "box" else portrait[:, rows, columns]
     return picture
 
 

@@ -1,4 +1,7 @@
-"""What every set of encoders offers: driving signals in, condition tokens out."""
+"""What every set of encoders and every autoencoder offers. Each is a `torch.nn.Module` with these methods.
+
+Sound is (S,) mono at 16 kHz in [-1, 1]; D is the token width of the network.
+"""
 
 from typing import Protocol
 
@@ -8,10 +11,7 @@ from actalker.shapes import Box
 
 
 class Encoders(Protocol):
-    """A module (`torch.nn.Module`) with these four methods.
-
-    Pictures are (3, H, W) or (n, 3, H, W) in [0, 1], sound is (S,) mono at 16 kHz in [-1, 1], D the token width.
-    """
+    """Driving signals in, condition tokens out. Pictures are (3, H, W) or (n, 3, H, W) in [0, 1]."""
 
     def audio(self, samples: Tensor) -> Tensor:
         """S samples -> tokens (S // 640, T, D), one row per frame at 25 Hz."""
@@ -24,3 +24,15 @@ class Encoders(Protocol):
 
     def silence(self) -> tuple[Tensor, Tensor]:
         """Unconditional tokens of audio and motion, (T, D) each."""
+
+
+class Autoencoder(Protocol):
+    """Pictures (N, 3, H, W) in [-1, 1] to latents (N, Z, H / stride, W / stride) and back."""
+
+    stride: int
+
+    def encode(self, pictures: Tensor) -> Tensor:
+        """Pictures -> latents, unscaled."""
+
+    def decode(self, latents: Tensor, frames: int) -> Tensor:
+        """Latents of N / frames clips, one after the other -> pictures."""

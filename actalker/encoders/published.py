@@ -1,36 +1,21 @@
 """The published encoders: Whisper-tiny, ArcFace, the expression and pose networks, and their projections."""
 
-from dataclasses import dataclass
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from actalker.encoders.arcface import COUNTS, EDGE, ArcFace
+from actalker.encoders.arcface import EDGE, ArcFace
 from actalker.encoders.crops import HEAD_MARGIN, crop
 from actalker.encoders.projections import AudioProjection, ExpressionProjection, IdentityProjection
 from actalker.encoders.resnet import expression_network, pose_network
 from actalker.encoders.whisper import STEPS_PER_FRAME, AudioEncoder
+from actalker.encoders.widths import PublishedWidths
 from actalker.shapes import Box, Size
 
 POSE_VALUES = 6
 MOTION_EDGE = 256
 FRAMES_AT_ONCE = 16
 """Driving frames in the expression and pose networks at a time: bounds memory."""
-
-
-@dataclass(frozen=True)
-class PublishedWidths:
-    """Widths of the published encoders; the defaults are theirs, smaller ones serve tests."""
-
-    tokens: int = 1024
-    audio_tokens: int = 32
-    whisper: int = 384
-    whisper_layers: int = 4
-    audio_hidden: int = 1024
-    arcface: int = 64
-    arcface_counts: tuple[int, ...] = COUNTS
-    identity_hidden: int = 1024
 
 
 class PublishedEncoders(nn.Module):

@@ -6,10 +6,10 @@ from torch import Tensor, nn
 from transformers import WhisperConfig, WhisperFeatureExtractor
 from transformers.models.whisper.modeling_whisper import WhisperEncoder
 
+from actalker.shapes import AUDIO_HZ, FRAME_SAMPLES
+
 WINDOW_SAMPLES = 480_000
 """Whisper hears 30 s at a time."""
-FRAME_SAMPLES = 640
-"""One frame at 25 Hz; the encoder makes two steps of it."""
 STEPS_PER_FRAME = 10
 """Steps that one frame hears: 200 ms about it."""
 PAD_BEFORE, PAD_BEHIND = 4, 6
@@ -43,6 +43,6 @@ class AudioEncoder(nn.Module):
     def _hidden(self, window: Tensor) -> Tensor:
         """Up to 30 s of sound -> all hidden states (1500, layers + 1, width)."""
         weight = self.encoder.conv1.weight
-        mel = self.features(window.cpu().numpy(), sampling_rate=16_000, return_tensors="pt").input_features
+        mel = self.features(window.cpu().numpy(), sampling_rate=AUDIO_HZ, return_tensors="pt").input_features
         states = self.encoder(mel.to(weight.device, weight.dtype), output_hidden_states=True).hidden_states
         return torch.stack(states, dim=2)[0]

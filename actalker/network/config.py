@@ -1,7 +1,9 @@
 """What a network is made of: every width, count and switch, with the presets that the project knows."""
 
-from dataclasses import asdict, dataclass
-from typing import Literal, Self
+from dataclasses import dataclass
+from typing import Literal, Self, get_args
+
+from actalker.plain import from_plain, to_plain
 
 ScanExtent = Literal["frame", "clip"]
 
@@ -58,7 +60,7 @@ class NetworkConfig:
         for width, heads in zip(self.channels, self.heads, strict=True):
             if width % heads or width % self.groups:
                 raise ValueError(f"width {width} is not divisible by {heads} heads and {self.groups} groups")
-        if self.scan_extent not in ("frame", "clip"):
+        if self.scan_extent not in get_args(ScanExtent):
             raise ValueError(f"scan_extent must be 'frame' or 'clip', not {self.scan_extent!r}")
 
     @property
@@ -68,19 +70,12 @@ class NetworkConfig:
 
     def to_json(self) -> dict[str, object]:
         """Plain values, as they stand in a checkpoint's config.json."""
-        return asdict(self)
+        return to_plain(self)
 
     @classmethod
-    def from_json(cls, values: dict[str, object]) -> Self:
-        """Inverse of `to_json`. Raises ValueError on an unknown or missing name."""
-        unknown = sorted(set(values) ^ set(cls.__dataclass_fields__))
-        if unknown:
-            raise ValueError(f"network configuration: unknown or missing {', '.join(unknown)}")
-        branches = values["branches"]
-        assert isinstance(branches, list | tuple)
-        plain = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
-        plain["branches"] = tuple(Branch(**branch) for branch in branches)
-        return cls(**plain)  # type: ignore[arg-type]  # the values come from JSON; __post_init__ judges them
+    def from_json(cls, values: object) -> Self:
+        """Inverse of `to_json`. Raises ValueError on an unknown, missing or mistyped value."""
+        return from_plain(cls, values, "network")
 
 
 PUBLISHED = NetworkConfig()

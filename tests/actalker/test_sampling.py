@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 import torch
-from diffusers import AutoencoderKLTemporalDecoder
 
 from actalker.encoders.projections import IdentityProjection
+from actalker.encoders.svd import SvdAutoencoder
+from actalker.encoders.widths import SvdWidths
 from actalker.network import TINY, SpatialGuide, UNet
 from actalker.sampling import (
     LATENT_SCALE,
@@ -20,7 +21,6 @@ from actalker.sampling import (
     advance,
     decode,
     denoise,
-    encode,
     windows,
 )
 from tests.actalker.filling import DATA, fill, noise, relative_error, results, shapes, weight
@@ -42,13 +42,14 @@ def unet():
 
 @pytest.fixture(scope="module")
 def vae():
-    widths, kinds = (32,) * 4, ("DownEncoderBlock2D",) * 4
-    return filled(AutoencoderKLTemporalDecoder(3, 3, kinds, widths, 1, sample_size=64), "vae.")
+    autoencoder = SvdAutoencoder(SvdWidths(channels=(32,) * 4, layers=1))
+    filled(autoencoder.model, "vae.")
+    return autoencoder
 
 
 @pytest.fixture(scope="module")
 def reference(vae):
-    return encode(vae, noise("pipe.ref", (3, 128, 192), 0.5).clamp(-1, 1))
+    return vae.encode(noise("pipe.ref", (1, 3, 128, 192), 0.5).clamp(-1, 1))[0].detach()
 
 
 def scene(case, reference):

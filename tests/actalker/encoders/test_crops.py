@@ -32,10 +32,13 @@ def test_the_released_rule_gives_everything_to_both_and_nothing_else():
 
 
 def test_the_guide_is_white_where_the_face_is():
-    guide = guide_picture(FACE, SIZE)
+    portrait = torch.rand(3, 128, 192)
+    guide = guide_picture(FACE, portrait, "box")
     assert guide.shape == (3, 128, 192)
     assert guide.sum() == 3 * 60 * 60
     assert (guide[:, 20:80, 50:110] == 1).all()
+    seen = guide_picture(FACE, portrait, "portrait")
+    assert torch.equal(seen, guide * portrait)
 
 
 def test_a_crop_is_the_box_resized_and_cut_to_the_picture():
@@ -56,7 +59,7 @@ def test_impossible_boxes_and_sizes_are_refused():
     with pytest.raises(ValueError, match="outside a picture of 128 x 192"):
         Box(200, 0, 220, 20).within(SIZE)
     with pytest.raises(ValueError, match="multiples of 8"):
-        Size(100, 128).latent()
+        Size(100, 128).latent(8)
 
 
 @pytest.mark.parametrize(
@@ -66,4 +69,4 @@ def test_impossible_boxes_and_sizes_are_refused():
 )
 def test_the_render_size_has_the_short_edge_and_nearly_the_aspect(picture, expected):
     assert render_size(picture, 576, 64) == expected
-    assert expected.latent().pixels() == expected
+    assert expected.latent(8) == Size(expected.height // 8, expected.width // 8)

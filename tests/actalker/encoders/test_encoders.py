@@ -6,9 +6,10 @@ from torch import nn
 
 from actalker.encoders.arcface import ArcFace
 from actalker.encoders.projections import AudioProjection, ExpressionProjection, IdentityProjection
-from actalker.encoders.published import PublishedEncoders, PublishedWidths, pose
+from actalker.encoders.published import PublishedEncoders, pose
 from actalker.encoders.resnet import expression_network, pose_network
 from actalker.encoders.whisper import AudioEncoder
+from actalker.encoders.widths import PublishedWidths
 from actalker.network import TINY, SpatialGuide
 from actalker.shapes import Box
 from tests.actalker.filling import fill, noise, relative_error, results, shapes, weight

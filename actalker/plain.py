@@ -1,0 +1,50 @@
+"""Frozen dataclasses to plain JSON values and back, strictly: no name unknown or missing, every value of its type."""
+
+import types
+from dataclasses import asdict, fields, is_dataclass
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+T = TypeVar("T")
+
+
+def to_plain(value: Any) -> dict[str, object]:
+    """A dataclass as nested dictionaries of JSON values."""
+    return asdict(value)
+
+
+def from_plain(kind: type[T], values: object, place: str = "") -> T:
+    """Inverse of `to_plain`. Raises ValueError that names the place (`network.branches[0].tokens`) and the value."""
+    result: T = _read(kind, values, place or kind.__name__)
+    return result
+
+
+def _read(kind: Any, value: object, place: str) -> Any:
+    if is_dataclass(kind):
+        return _read_dataclass(kind, value, place)
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin is tuple:
+        if not isinstance(value, list | tuple):
+            raise ValueError(f"{place} must be a list, not {value!r}")
+        return tuple(_read(arguments[0], item, f"{place}[{i}]") for i, item in enumerate(value))
+    if origin in (types.UnionType, Union):
+        return None if value is None else _read(arguments[0], value, place)
+    if origin is Literal:
+        if value not in arguments:
+            raise ValueError(f"{place} must be one of {', '.join(map(repr, arguments))}, not {value!r}")
+        return value
+    if kind is float and type(value) is int:
+        return float(value)
+    if type(value) is not kind:
+        raise ValueError(f"{place} must be {kind.__name__}, not {value!r}")
+    return value
+
+
+def _read_dataclass(kind: Any, values: object, place: str) -> Any:
+    if not isinstance(values, dict):
+        raise ValueError(f"{place} must be a table of values, not {values!r}")
+    names = {field.name for field in fields(kind)}
+    for problem, found in (("unknown", set(values) - names), ("missing", names - set(values))):
+        if found:
+            raise ValueError(f"{place}: {problem} {', '.join(sorted(found))}")
+    hints = get_type_hints(kind)
+    return kind(**{name: _read(hints[name], values[name], f"{place}.{name}") for name in names})
