@@ -12,6 +12,8 @@ import torch.nn.functional as F
 from diffusers.models.autoencoders.autoencoder_kl_temporal_decoder import TemporalDecoder
 from torch import Tensor, nn
 
+from actalker.encoders.widths import PatchWidths
+
 PATCH = 16
 """Pixels along the edge of a patch: the stride between latents."""
 FOLD = 8
@@ -25,13 +27,16 @@ class PatchAutoencoder(nn.Module):
     basis: Tensor
     scale: Tensor
 
-    def __init__(self, latent_channels: int = 64, widths: tuple[int, ...] = (64, 128)) -> None:
+    stride = PATCH
+
+    def __init__(self, widths: PatchWidths) -> None:
         super().__init__()
+        latent_channels = widths.latent_channels
         planes = 3 * PATCH * PATCH
         self.register_buffer("mean", torch.zeros(planes))
         self.register_buffer("basis", torch.eye(planes)[:, :latent_channels].clone())
         self.register_buffer("scale", torch.ones(latent_channels))
-        self.decoder = TemporalDecoder(latent_channels, 3 * FOLD * FOLD, widths, layers_per_block=1)
+        self.decoder = TemporalDecoder(latent_channels, 3 * FOLD * FOLD, widths.widths, layers_per_block=1)
         _replace_time_convs(self.decoder)
         self.gain = nn.Parameter(torch.full((3 * FOLD * FOLD, 1, 1), 0.1))
         """How much of the correction is added: little before training."""
@@ -82,7 +87,7 @@ class TimeConv(nn.Conv3d):
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, F, h, w) -> the same."""
         flat = x.flatten(3).contiguous(memory_format=torch.channels_last)
-        return F.conv2d(flat, self.weight.squeeze(-1), self.bias, padding=(1, 0)).unflatten(3, x.shape[3:])
+        return F.conv2d(flat, self.weight.squeeze(-1), self.bias, padding=(1, 0)).reshape(x.shape)
 
 
 def _replace_time_convs(module: nn.Module) -> None:

@@ -3,7 +3,7 @@
 N frames. The published encoders (Whisper, ArcFace, ResNets) know real voices and faces; these know the puppet's.
 """
 
-from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
@@ -12,6 +12,7 @@ from whisper.audio import HOP_LENGTH, N_FFT, mel_filters
 
 from actalker.encoders.crops import MASK_MARGIN, crop
 from actalker.encoders.projections import AudioProjection, IdentityProjection
+from actalker.encoders.widths import SmallWidths
 from actalker.shapes import Box, Size
 
 MELS = 80
@@ -19,6 +20,7 @@ STEPS_PER_FRAME = 4  # 100 Hz over 25 fps
 CONTEXT_FRAMES = 5  # to either side
 WINDOW = STEPS_PER_FRAME * (2 * CONTEXT_FRAMES + 1)
 CROP = 64
+_HIDDEN = 128  # of the projections
 _FLOOR = 1e-6
 
 MOTION_SIGNALS = ("open", "wide", "round", "tongue", "brow", "blink", "smile", "gaze_x", "gaze_y", "roll_deg", "yaw")
@@ -34,13 +36,16 @@ def log_mel(audio: Tensor) -> Tensor:
     """
     spectrum = torch.stft(audio, N_FFT, HOP_LENGTH, window=torch.hann_window(N_FFT), return_complex=True)
     power = spectrum[:, :-1].abs() ** 2  # (201, S / 160)
-    return ((mel_filters(audio.device, MELS) @ power).clamp_min(_FLOOR).log10() / 4).T.contiguous()
+    mel: Tensor = mel_filters(audio.device, MELS) @ power
+    return (mel.clamp_min(_FLOOR).log10() / 4).T.contiguous()
 
 
 def mel_windows(audio: Tensor) -> Tensor:
     """Audio (640 N,) -> what the audio encoder sees of each frame: (N, 44, 80), 200 ms of context to either side."""
     reach = STEPS_PER_FRAME * CONTEXT_FRAMES
-    mel = F.pad(log_mel(audio[: len(audio) // 640 * 640]), (0, 0, reach, reach), value=float(torch.tensor(_FLOOR).log10() / 4))
+    mel = F.pad(
+        log_mel(audio[: len(audio) // 640 * 640]), (0, 0, reach, reach), value=float(torch.tensor(_FLOOR).log10() / 4)
+    )
     return mel.unfold(0, WINDOW, STEPS_PER_FRAME).transpose(1, 2)
 
 
@@ -54,7 +59,9 @@ class AudioEncoder(nn.Module):
             nn.Conv1d(width, width, 5, stride=2, padding=2), nn.GELU(),
             nn.Conv1d(width, width, 3, padding=1), nn.GELU(),
         )  # fmt: skip
-        self.out = nn.Sequential(nn.Linear(width * WINDOW // 4, 2 * features), nn.GELU(), nn.Linear(2 * features, features))
+        self.out = nn.Sequential(
+            nn.Linear(width * WINDOW // 4, 2 * features), nn.GELU(), nn.Linear(2 * features, features)
+        )
         self.head = nn.Sequential(nn.GELU(), nn.Linear(features, visemes))
 
     def forward(self, windows: Tensor) -> Tensor:
@@ -75,7 +82,7 @@ class CropEncoder(nn.Module):
         super().__init__()
         widths = (3, width, 2 * width, 3 * width, 4 * width)
         layers: list[nn.Module] = []
-        for before, after in zip(widths[:-1], widths[1:], strict=True):
+        for before, after in pairwise(widths):
             layers += [nn.Conv2d(before, after, 3, stride=2, padding=1), nn.GroupNorm(8, after), nn.SiLU()]
         self.convs = nn.Sequential(*layers)
         self.out = nn.Sequential(nn.Linear(widths[-1] * (CROP // 16) ** 2, 128), nn.SiLU(), nn.Linear(128, outputs))
@@ -104,29 +111,19 @@ class MotionEncoder(CropEncoder):
         super().__init__(len(MOTION_SIGNALS))
 
 
-@dataclass(frozen=True)
-class SmallWidths:
-    """Widths of the small encoders."""
-
-    tokens: int = 64
-    audio_tokens: int = 4
-    features: int = 64
-    hidden: int = 128
-
-
 class SmallEncoders(nn.Module):
     """See `Encoders` for the methods; features are what the convolutions give, tokens what the network takes."""
 
     def __init__(self, widths: SmallWidths) -> None:
         super().__init__()
-        self.audio_encoder = AudioEncoder(widths.features)
-        self.identity_encoder = IdentityEncoder(widths.features)
+        self.audio_encoder = AudioEncoder(widths.audio_features)
+        self.identity_encoder = IdentityEncoder(widths.identity_features)
         self.motion_encoder = MotionEncoder()
-        self.audio_projection = AudioProjection(widths.features, widths.hidden, widths.audio_tokens, widths.tokens)
-        self.identity_projection = IdentityProjection(widths.features, widths.hidden, widths.tokens)
+        self.audio_projection = AudioProjection(widths.audio_features, _HIDDEN, widths.audio_tokens, widths.tokens)
+        self.identity_projection = IdentityProjection(widths.identity_features, _HIDDEN, widths.tokens)
         # No normalisation as in the published one: the size of a gesture is what it says.
         self.motion_projection = nn.Sequential(
-            nn.Linear(len(MOTION_SIGNALS), widths.hidden), nn.SiLU(), nn.Linear(widths.hidden, widths.tokens)
+            nn.Linear(len(MOTION_SIGNALS), _HIDDEN), nn.SiLU(), nn.Linear(_HIDDEN, widths.tokens)
         )
 
     def audio_tokens(self, features: Tensor) -> Tensor:
@@ -159,7 +156,9 @@ class SmallEncoders(nn.Module):
     def silence(self) -> tuple[Tensor, Tensor]:
         """The tokens of features that are all zero."""
         zeros = self.audio_projection.proj1.weight.new_zeros
-        return self.audio_tokens(zeros(self.audio_projection.proj1.in_features)), self.motion_tokens(zeros(len(MOTION_SIGNALS)))
+        return self.audio_tokens(zeros(self.audio_projection.proj1.in_features)), self.motion_tokens(
+            zeros(len(MOTION_SIGNALS))
+        )
 
 
 def face_crops(pictures: Tensor, box: Box) -> Tensor:

@@ -2,8 +2,9 @@
 
 import ctypes
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import espeakng_loader
@@ -57,9 +58,13 @@ _Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctype
 _lock = threading.Lock()  # the library keeps one voice per process
 
 
-@cache
-def _library() -> tuple[Any, int]:
-    """The library, initialised once in this process, and its sample rate."""
+@contextmanager
+def _library() -> Iterator[tuple[Any, int]]:
+    """A freshly loaded library and its sample rate.
+
+    The synthesiser keeps a place in its tables of pitch flutter from one text to the next, and nothing in its interface
+    resets it: the same text would sound a little different each time. Unloading the library does reset it, for 20 ms.
+    """
     library = ctypes.CDLL(espeakng_loader.get_library_path())
     library.espeak_Initialize.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_char_p, ctypes.c_int]
     library.espeak_Synth.argtypes = [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint, ctypes.c_int, ctypes.c_uint,
@@ -68,7 +73,18 @@ def _library() -> tuple[Any, int]:
     rate = library.espeak_Initialize(_AUDIO_OUTPUT_SYNCHRONOUS, 0, espeakng_loader.get_data_path().encode(), options)
     if rate <= 0:
         raise OSError(f"espeak-ng did not start (code {rate}): is its data at {espeakng_loader.get_data_path()}?")
-    return library, int(rate)
+    library.espeak_ng_SetRandSeed(ctypes.c_long(1))  # it seeds itself with the time of day
+    try:
+        yield library, int(rate)
+    finally:
+        library.espeak_Terminate()
+        _unload(library)
+
+
+def _unload(library: Any) -> None:
+    loader = ctypes.CDLL(None)
+    loader.dlclose.argtypes = [ctypes.c_void_p]
+    loader.dlclose(library._handle)
 
 
 def synthesise(text: str, voice: str = "en-us", rate_wpm: int = 165, pitch: int = 50) -> Speech:
@@ -76,14 +92,13 @@ def synthesise(text: str, voice: str = "en-us", rate_wpm: int = 165, pitch: int 
 
     Raises ValueError for a voice that espeak-ng does not know, and for a text that gives no sound.
     """
-    with _lock:
-        library, sample_rate = _library()
+    with _lock, _library() as (library, sample_rate):
         if library.espeak_SetVoiceByName(voice.encode()) != 0:
             raise ValueError(f"espeak-ng knows no voice {voice!r}; `en-us` and `en-gb+f3` are two that it knows")
         library.espeak_SetParameter(_RATE, rate_wpm, 0)
         library.espeak_SetParameter(_PITCH, pitch, 0)
         pcm, words, phonemes = _speak(library, text)
-    if not pcm:
+    if not words:
         raise ValueError(f"nothing to be spoken in {text!r}: give at least one word")
     samples: npt.NDArray[np.int16] = np.frombuffer(bytes(pcm), np.int16)
     return Speech(samples, sample_rate, tuple(words), tuple(phonemes))

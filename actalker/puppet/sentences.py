@@ -2,16 +2,74 @@
 
 import numpy as np
 
-_SUBJECTS = ["the teacher", "my neighbour", "our team", "every driver", "the old captain", "a young doctor", "the village",
-             "your brother", "the museum guide", "each student", "the company", "nobody in town", "Mary", "this machine", "you"]  # fmt: skip
-_VERBS = ["should open", "must have found", "wants to buy", "was moving", "will measure", "could not follow", "has painted",
-          "may throw away", "keeps", "showed us", "prefers", "always washes", "would choose", "borrowed", "repeats"]  # fmt: skip
-_OBJECTS = ["a small blue boat", "the first chapter", "seven fresh peaches", "the report about water", "this huge map",
-            "new shoes", "the yellow umbrella", "five large boxes", "a piece of cheese", "the longest bridge",
-            "her favourite poem", "two bottles of oil", "the voice of reason", "a bag of brown sugar", "our power supply"]  # fmt: skip
-_PLACES = ["in the garden", "before the meeting", "near the river", "on Thursday morning", "with great care", "at home",
-           "after the show", "for a few minutes", "under the roof", "without any help", "as usual", "over there",
-           "through the open window", "from Paris to Vienna", "in the middle of the page"]  # fmt: skip
+_SUBJECTS = [
+    "the teacher",
+    "my neighbour",
+    "our team",
+    "every driver",
+    "the old captain",
+    "a young doctor",
+    "the village",
+    "your brother",
+    "the museum guide",
+    "each student",
+    "the company",
+    "nobody in town",
+    "Mary",
+    "this machine",
+    "you",
+]
+_VERBS = [
+    "should open",
+    "must have found",
+    "wants to buy",
+    "was moving",
+    "will measure",
+    "could not follow",
+    "has painted",
+    "may throw away",
+    "keeps",
+    "showed us",
+    "prefers",
+    "always washes",
+    "would choose",
+    "borrowed",
+    "repeats",
+]
+_OBJECTS = [
+    "a small blue boat",
+    "the first chapter",
+    "seven fresh peaches",
+    "the report about water",
+    "this huge map",
+    "new shoes",
+    "the yellow umbrella",
+    "five large boxes",
+    "a piece of cheese",
+    "the longest bridge",
+    "her favourite poem",
+    "two bottles of oil",
+    "the voice of reason",
+    "a bag of brown sugar",
+    "our power supply",
+]
+_PLACES = [
+    "in the garden",
+    "before the meeting",
+    "near the river",
+    "on Thursday morning",
+    "with great care",
+    "at home",
+    "after the show",
+    "for a few minutes",
+    "under the roof",
+    "without any help",
+    "as usual",
+    "over there",
+    "through the open window",
+    "from Paris to Vienna",
+    "in the middle of the page",
+]
 _OPENERS = ["well", "look", "of course", "maybe", "so", "first of all", "in the end", "oh", "by the way", "today"]
 
 HELD_OUT = (

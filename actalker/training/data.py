@@ -20,6 +20,10 @@ from actalker.puppet.performance import performance
 from actalker.puppet.person import person
 from actalker.training.pictures import detail_weight, to_tensor
 
+FRAMES = 48
+"""Length of an example."""
+
+
 @dataclass(frozen=True)
 class Example:
     """One clip as the network sees it."""
@@ -70,10 +74,10 @@ class PuppetExamples:
     """Training clip i, encoded on first use and kept in a folder. Latents depend on the encoders: one folder each."""
 
     def __init__(
-        self, folder: Path, autoencoder: PatchAutoencoder, encoders: SmallEncoders, size: int, frames: int, liveliness: float = 1.0
+        self, folder: Path, autoencoder: PatchAutoencoder, encoders: SmallEncoders, size: int, liveliness: float
     ) -> None:
         self.folder, self.autoencoder, self.encoders = folder, autoencoder, encoders
-        self.size, self.frames, self.liveliness = size, frames, liveliness
+        self.size, self.liveliness = size, liveliness
         folder.mkdir(parents=True, exist_ok=True)
 
     def __getitem__(self, index: int) -> Example:
@@ -84,8 +88,8 @@ class PuppetExamples:
         return Example(**torch.load(path, weights_only=True))
 
     def _make(self, index: int, path: Path) -> None:
-        clip = training_clip(index, self.frames, self.liveliness)
-        other = training_clip(index + 7919, self.frames)
+        clip = training_clip(index, FRAMES, self.liveliness)
+        other = training_clip(index + 7919, FRAMES)
         driver = with_other_speech(clip, other.speech, index, 1000 + index + 104729, self.liveliness)
         part = path.with_suffix(f".{os.getpid()}.part")
         torch.save(asdict(encode_clip(clip, driver, self.autoencoder, self.encoders, self.size)), part)

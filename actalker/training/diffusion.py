@@ -3,7 +3,6 @@
 B clips, F frames, C latent channels on h x w, K = 2 signals: audio, then motion.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -13,16 +12,13 @@ from torch import Tensor, nn
 
 from actalker.encoders.crops import guide_picture, region_masks
 from actalker.encoders.small import SmallEncoders
-from actalker.network import UNet
-from actalker.network.conditions import Conditions
-from actalker.network.config import NetworkConfig
-from actalker.network.guide import SpatialGuide
-from actalker.sampling import LATENT_SCALE
+from actalker.network import Conditions, NetworkConfig, SpatialGuide, UNet
 from actalker.shapes import Box, Size
 from actalker.training.data import Example, window
 from actalker.training.loop import Metrics
 
 TIME_IDS = (25.0, 12.0, 20.0)
+_LARGEST_LEVEL_WEIGHT = 3.0
 GATES = ((True, False), (False, True), (True, True))
 
 
@@ -37,9 +33,9 @@ class Examples(Protocol):
 class Recipe:
     """How batches are drawn."""
 
-    clips: int = 2
-    frames: int = 8
-    gate_shares: tuple[float, float, float] = (0.4, 0.25, 0.35)
+    phases: tuple[tuple[int, int, int], ...] = ((0, 4, 4), (1500, 2, 8), (3500, 1, 16))
+    """(first step, clips, frames): short clips first, longer ones when the mouth already moves."""
+    gate_shares: tuple[float, float, float] = (0.5, 0.2, 0.3)
     """Of steps with audio alone, motion alone, both."""
     mask_drop: tuple[float, float] = (0.6, 1.0)
     """Probability with which tokens outside a region are dropped: one of the two, at random, per step. (1, 1): always
@@ -50,8 +46,12 @@ class Recipe:
     """Mean and spread of the noise level's logarithm (Karras et al. 2022, table 1)."""
     first_pool: int = 32
     """Examples at the start; the pool grows by one every `steps_per_example` steps."""
-    steps_per_example: int = 5
+    steps_per_example: int = 10
     largest_pool: int = 1500
+
+    def shape(self, step: int) -> tuple[int, int]:
+        """Clips and frames of a step's batch."""
+        return [(clips, frames) for first, clips, frames in self.phases if first <= step][-1]
 
 
 class Trainee(nn.Module):
@@ -64,8 +64,6 @@ class Trainee(nn.Module):
         self.encoders = encoders
         for frozen in (encoders.audio_encoder, encoders.identity_encoder, encoders.motion_encoder):
             frozen.requires_grad_(False)
-        with torch.no_grad():  # the reference comes unscaled, as published: start as if it were scaled
-            self.unet.conv_in.weight[:, config.latent_channels :] *= LATENT_SCALE
         for weight in self.parameters():
             if weight.dim() == 4:
                 weight.data = weight.data.contiguous(memory_format=torch.channels_last)
@@ -74,7 +72,9 @@ class Trainee(nn.Module):
 class DiffusionObjective:
     """Mean weighted squared error of v over a batch that depends on the step's number alone."""
 
-    def __init__(self, trainee: Trainee, examples: Examples, channel_weight: Tensor, recipe: Recipe, size: int = 256) -> None:
+    def __init__(
+        self, trainee: Trainee, examples: Examples, channel_weight: Tensor, recipe: Recipe, size: int = 256
+    ) -> None:
         self.trainee, self.examples, self.recipe = trainee, examples, recipe
         self.size = size
         self.channel_weight = (channel_weight / channel_weight.mean())[:, None, None]
@@ -86,8 +86,9 @@ class DiffusionObjective:
     def _draw(self, step: int, rng: np.random.Generator) -> list[tuple[Example, slice]]:
         recipe = self.recipe
         pool = min(recipe.first_pool + step // recipe.steps_per_example, recipe.largest_pool)
-        drawn = [self.examples[int(i)] for i in rng.integers(pool, size=recipe.clips)]
-        return [(example, window(example, recipe.frames, rng)) for example in drawn]
+        clips, frames = recipe.shape(step)
+        drawn = [self.examples[int(i)] for i in rng.integers(pool, size=clips)]
+        return [(example, window(example, frames, rng)) for example in drawn]
 
     def loss(self, step: int) -> tuple[Tensor, Metrics]:
         """See the class."""
@@ -100,13 +101,12 @@ class DiffusionObjective:
         noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(step))
         s = sigma[:, None, None, None, None]
         noisy, scale = clean + s * noise, (s**2 + 1).rsqrt()
-        wanted = (noisy * scale**2 - clean) / (s * scale)  # v, from x0 = c_skip x - c_out v
         conditions, known = self.conditions(batch, gates, rng)
-        sample = torch.cat([noisy * scale, (reference * known / LATENT_SCALE).expand_as(clean)], dim=2)
+        sample = torch.cat([noisy * scale, (reference * known).expand_as(clean)], dim=2)
         with torch.autocast("cpu", torch.bfloat16):
-            v = self.trainee.unet(sample, 0.25 * sigma.log(), conditions)
-        miss = (v.float() - wanted) ** 2 * self._weight(batch, clean)
-        per_clip = miss.mean(dim=(1, 2, 3, 4))
+            found = self.trainee.unet(sample, 0.25 * sigma.log(), conditions)
+        miss = (found.float() - clean) ** 2 * self._weight(batch, clean)
+        per_clip = miss.mean(dim=(1, 2, 3, 4)) * (1 + sigma**-2).clamp_max(_LARGEST_LEVEL_WEIGHT)
         return per_clip.mean(), {"sigma": float(sigma.mean()), "gates": float(gates[0] + 2 * gates[1])}
 
     def _weight(self, batch: list[tuple[Example, slice]], clean: Tensor) -> Tensor:
@@ -118,17 +118,18 @@ class DiffusionObjective:
         self, batch: list[tuple[Example, slice]], gates: tuple[bool, bool], rng: np.random.Generator
     ) -> tuple[Conditions, float]:
         """Conditions of a batch, and 1 or 0 for whether the reference is known."""
-        frames, encoders = self.recipe.frames, self.trainee.encoders
+        encoders = self.trainee.encoders
         swap = all(gates) and rng.uniform() < 0.5  # with both signals, half of the drivers say something else
         speechless, unknown = rng.uniform(size=2) < self.recipe.condition_dropout
         audio = torch.stack([example.audio[span] for example, span in batch]) * (not speechless)
         motion = torch.stack([(example.other_motion if swap else example.motion)[span] for example, span in batch])
-        identity = torch.stack([example.identity for example, _ in batch])[:, None].expand(-1, frames, -1)
+        identity = torch.stack([example.identity for example, _ in batch])[:, None].expand(-1, audio.shape[1], -1)
         boxes, size = [Box(*example.box.tolist()) for example, _ in batch], Size(self.size, self.size)
+        blank = torch.zeros(3, self.size, self.size)
         with torch.autocast("cpu", torch.bfloat16):
             signals = (encoders.audio_tokens(audio), encoders.motion_tokens(motion * (not speechless)))
             tokens = encoders.identity_tokens(identity) * (not unknown)
-            guide = self.trainee.guide(torch.stack([guide_picture(box, size) for box in boxes])[:, None])
+            guide = self.trainee.guide(torch.stack([guide_picture(box, blank, "box") for box in boxes])[:, None])
         return Conditions(
             identity=tokens,
             signals=signals,

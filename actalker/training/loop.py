@@ -122,7 +122,9 @@ class Run:
     def _restore(self) -> None:
         state = torch.load(self.state_path, weights_only=True)
         if state["weights"].keys() != self.weights.keys():
-            raise ValueError(f"{self.state_path} holds another network: train into an empty folder, or give its settings")
+            raise ValueError(
+                f"{self.state_path} holds another network: train into an empty folder, or give its settings"
+            )
         with torch.no_grad():
             for name, weight in self.weights.items():
                 weight.copy_(state["weights"][name])

@@ -5,7 +5,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from actalker.encoders.small import MOTION_SIGNALS, AudioEncoder, IdentityEncoder, MotionEncoder, face_crops, mel_windows
+from actalker.encoders.small import (
+    MOTION_SIGNALS,
+    AudioEncoder,
+    IdentityEncoder,
+    MotionEncoder,
+    face_crops,
+    mel_windows,
+)
 from actalker.puppet.clip import training_clip
 from actalker.puppet.performance import signal
 from actalker.training.loop import Metrics
@@ -49,7 +56,7 @@ class VisemeObjective:
 
 
 class FaceObjective(nn.Module):
-    """Motion: squared error of the gestures. Identity: frames of one person near each other, of others far (InfoNCE)."""
+    """Motion: squared error of the gestures. Identity: a person's frames near each other, others' far (InfoNCE)."""
 
     def __init__(self, people: int = 14, frames: int = 4, size: int = 256) -> None:
         torch.manual_seed(0)
