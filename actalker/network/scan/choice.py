@@ -1,17 +1,19 @@
 """Which implementation of the selective scan runs: by device, or by name. The choice is logged, once per device."""
 
 # ruff: noqa: PLR0917  # the operands of a scan are six, in the order of the papers
+# ruff: noqa: PLC0415  # implementations are imported on first use: each costs its compiler's import
 
 import logging
 from collections.abc import Callable
 from functools import cache
+from importlib.util import find_spec
 from typing import Literal, get_args
 
 from torch import Tensor
 
 from actalker.network.scan.reference import selective_scan_reference
 
-Backend = Literal["auto", "reference", "cpu"]
+Backend = Literal["auto", "reference", "cpu", "triton", "mamba"]
 Scan = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor], Tensor]
 
 _log = logging.getLogger(__name__)
@@ -28,9 +30,21 @@ def selective_scan(
     return _implementation(u.device.type, backend)(u, delta, A, B, C, D)
 
 
-def available_backends(device: str) -> list[Backend]:
-    """Names that `selective_scan` accepts for tensors on this kind of device, fastest first."""
-    return ["cpu", "reference"] if device == "cpu" else ["reference"]
+@cache
+def available_backends(device: str) -> tuple[Backend, ...]:
+    """Names that `selective_scan` accepts for tensors on this kind of device; the first is what `auto` takes.
+
+    mamba-ssm comes after ours: it takes its operands channel by channel, so that they are copied on the way.
+    """
+    if device == "cpu":
+        return ("cpu", "reference")
+    if device != "cuda":
+        return ("reference",)
+    from actalker.network.scan import mamba
+
+    triton: tuple[Backend, ...] = ("triton",) if find_spec("triton") else ()
+    theirs: tuple[Backend, ...] = ("mamba",) if mamba.usable() else ()
+    return (*triton, *theirs, "reference")
 
 
 @cache
@@ -45,10 +59,17 @@ def _implementation(device: str, backend: Backend) -> Scan:
     return _load(name)
 
 
-def _load(name: str) -> Scan:
-    # Imported on first use: each compiled implementation costs its compiler's import.
+def _load(name: Backend) -> Scan:
     if name == "cpu":
-        from actalker.network.scan.cpu import selective_scan_cpu  # noqa: PLC0415
+        from actalker.network.scan.cpu import selective_scan_cpu
 
         return selective_scan_cpu
+    if name == "triton":
+        from actalker.network.scan.triton_scan import selective_scan_triton
+
+        return selective_scan_triton
+    if name == "mamba":
+        from actalker.network.scan.mamba import selective_scan_mamba
+
+        return selective_scan_mamba
     return selective_scan_reference

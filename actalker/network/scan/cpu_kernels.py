@@ -17,7 +17,7 @@ BLOCK = 32  # channels per inner loop: two AVX-512 registers, four AVX2
 CHUNK = 32  # steps recomputed at a time in the backward pass: 128 KiB of states and decays at 16 states
 
 _f = np.float32
-_LOG2E = _f(1.4426950408889634)
+_LOG2E, _LN2 = _f(1.4426950408889634), _f(0.6931471805599453)
 _FAST = {"contract", "nsz", "arcp", "reassoc"}  # reassociate sums and fuse multiply-adds, but keep NaN and inf
 
 
@@ -91,12 +91,16 @@ def _advance(h: Array, a: Array, dt: Array, x: Array, b: Array, before: Array, d
             h[n, c] = decay[n, c] * h[n, c] + dt[c] * x[c] * b[n]
 
 
-@njit(nogil=True, fastmath=_FAST, cache=True)
+@njit(nogil=True, fastmath=_FAST, inline="always", cache=True)
 def _retreat(
     g: Array, dh: Array, a: Array, dt: Array, x: Array, b: Array, cn: Array, before: Array, decay: Array,
     ddt: Array, dx: Array, dA: Array, dB: Array, dC: Array,
 ) -> None:  # fmt: skip
-    """One step of the gradient: from dL/dy_t (g) and dL/dh_t (dh) to those of the step's inputs; dh moves to t-1."""
+    """One step of the gradient: from dL/dy_t (g) and dL/dh_t (dh) to those of the step's inputs; dh moves to t-1.
+
+    Inlined, because a loop that writes several arrays is vectorised only where the compiler knows that none of them
+    overlap: it knows it of arrays that the calling function made.
+    """
     for n in range(dh.shape[0]):
         sum_b, sum_c = _f(0), _f(0)
         for c in range(BLOCK):
@@ -106,7 +110,7 @@ def _retreat(
             gh = dh[n, c] + g[c] * cn[n]
             sum_b += gh * drive
             through_decay = gh * before[n, c] * decay[n, c]
-            ddt[c] += through_decay * a[n, c] / _LOG2E + gh * x[c] * b[n]
+            ddt[c] += through_decay * a[n, c] * _LN2 + gh * x[c] * b[n]
             dx[c] += gh * dt[c] * b[n]
             dA[n, c] += through_decay * dt[c]
             dh[n, c] = gh * decay[n, c]
@@ -127,8 +131,18 @@ def _backward_block(
     chunks = (L + CHUNK - 1) // CHUNK
     at_start = np.zeros((chunks, N, BLOCK), np.float32)
     before, decay = np.zeros((CHUNK, N, BLOCK), np.float32), np.zeros((CHUNK, N, BLOCK), np.float32)
-    h, dh, dA_block = np.zeros((3, N, BLOCK), np.float32)
-    dt, x, skip, g, ddt, dx, dskip = np.zeros((7, BLOCK), np.float32)
+    h, dh, dA_block = (
+        np.zeros((N, BLOCK), np.float32),
+        np.zeros((N, BLOCK), np.float32),
+        np.zeros((N, BLOCK), np.float32),
+    )
+    dt, x, skip = np.zeros(BLOCK, np.float32), np.zeros(BLOCK, np.float32), np.zeros(BLOCK, np.float32)
+    g, ddt, dx, dskip = (
+        np.zeros(BLOCK, np.float32),
+        np.zeros(BLOCK, np.float32),
+        np.zeros(BLOCK, np.float32),
+        np.zeros(BLOCK, np.float32),
+    )
     _load(D, start, width, skip)
     for step in range(L):
         t = L - 1 - step if reverse else step

@@ -23,6 +23,7 @@ def inputs(sequences: int, steps: int, channels: int, states: int) -> list[Tenso
     ]
 
 
+NAMES = ("u", "delta", "A", "B", "C", "D")
 SHAPES = [(1, 1, 1, 1), (3, 50, 40, 5), (1, 97, 64, 16), (2, 33, 31, 16), (1, 32, 32, 4)]
 
 
@@ -36,7 +37,7 @@ def test_every_backend_gives_the_references_numbers_and_gradients(backend, shape
     expected.backward(seed)
     result.backward(seed)
     torch.testing.assert_close(result, expected, rtol=1e-5, atol=1e-5)
-    for name, x, y in zip(["u", "delta", "A", "B", "C", "D"], ours, truth, strict=True):
+    for name, x, y in zip(NAMES, ours, truth, strict=True):
         error = (x.grad - y.grad).norm() / y.grad.norm().clamp_min(1e-6)
         assert error < 2e-6, f"gradient of {name}: relative error {error:.1e}"
 

@@ -1,0 +1,44 @@
+# The two commands are `make demo` and `make test`; both install what they need into .venv first.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: install demo test test-slow test-browser bench lint lock clean
+
+install: .venv/installed
+
+.venv/installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; set PYTHON=...")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt uv
+	UV_FIND_LINKS="$${UV_FIND_LINKS-$$PIP_FIND_LINKS}" $(BIN)/uv pip install --quiet --python $(BIN)/python \
+		--compile-bytecode --constraint constraints.txt --group dev --editable .
+	@touch $@
+
+demo: install
+	$(BIN)/actalker submit examples/course/manifest.csv --workspace demo
+
+test: install
+	$(BIN)/python -m pytest
+
+test-slow: install
+	$(BIN)/python -m pytest -m slow --timeout 3600
+
+test-browser: install
+	$(BIN)/python -m pytest -m browser
+
+bench: install
+	$(BIN)/python -m pytest -m bench --capture=no --timeout 3600
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+# Compiled without any local wheels in sight, so that the CPU and the CUDA build of torch both satisfy the lock.
+lock: install
+	env -u UV_FIND_LINKS -u PIP_FIND_LINKS $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --group dev \
+		--no-annotate --no-header --output-file constraints.txt pyproject.toml
+
+clean:
+	rm -rf .venv demo workspace

@@ -1,0 +1,25 @@
+"""Who watches a batch: the terminal, a test, or nobody."""
+
+from contextvars import ContextVar
+from typing import Protocol
+
+from tasks.events import PoolEvent
+from tasks.journal import Event
+
+
+class Audience(Protocol):
+    """Somebody who is told of everything, from whatever thread it happens in."""
+
+    def hears(self, event: Event | PoolEvent) -> None:
+        """Take one event in; be quick."""
+
+
+class Nobody:
+    """Watches nothing: a scheduled batch has the journal and Prefect."""
+
+    def hears(self, event: Event | PoolEvent) -> None:
+        """See `Audience.hears`."""
+
+
+audience: ContextVar[Audience] = ContextVar("audience", default=Nobody())  # noqa: B039 - it holds no state
+"""The watcher of batches that are started in this context."""

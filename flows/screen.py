@@ -1,0 +1,131 @@
+"""What a person sees of a batch at work: live bars on a terminal, plain lines elsewhere."""
+
+import threading
+import time
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from tasks.events import Kind, PoolEvent
+from tasks.job import FPS, Outcome, Segment
+from tasks.journal import BatchStarted, Event, SegmentEnded, VideoEnded, VideoPlanned
+from tasks.report import BatchReport
+
+COLOURS = {"done": "green", "reused": "cyan", "failed": "red", "rendering": "yellow"}
+
+
+class Screen:
+    """Shows rows, segments, frames per second and the time left; a context manager.
+
+    Args:
+        console: Where to; when it is no terminal, every ended row is a line.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self.batch_id = ""
+        self._guard = threading.Lock()
+        self._began = time.monotonic()
+        self._planned: dict[str, int] = {}
+        self._done: dict[str, int] = {}
+        columns = (
+            TextColumn("{task.description:9}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[note]}"),
+        )
+        self._progress = Progress(*columns, TimeElapsedColumn(), console=console, disable=not console.is_terminal)
+        self._rows_bar: TaskID = self._progress.add_task("rows", total=None, note="")
+        self._segments_bar: TaskID = self._progress.add_task("segments", total=0, note="")
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._progress.stop()
+
+    def hears(self, event: Event | PoolEvent) -> None:
+        """See `flows.audience.Audience`."""
+        with self._guard:
+            self._take(event)
+
+    def _take(self, event: Event | PoolEvent) -> None:
+        match event:
+            case BatchStarted():
+                self.batch_id = event.batch_id
+                self._progress.update(self._rows_bar, total=len(event.rows))
+                self.console.print(
+                    f"Batch [bold]{event.batch_id}[/], {_counted(len(event.rows), 'row')}.", highlight=False
+                )
+            case VideoPlanned():
+                self._planned[event.job_id] = event.frames
+                self._progress.update(self._segments_bar, total=self._total(self._segments_bar) + event.segments)
+            case PoolEvent(kind=Kind.FINISHED, segment=Segment() as segment):
+                self._done[segment.job_id] = self._done.get(segment.job_id, 0) + segment.frames
+                self._progress.advance(self._segments_bar)
+                self._tell_pace()
+            case PoolEvent(kind=Kind.PAUSED | Kind.WORKER_LOST | Kind.WORKER_ABANDONED | Kind.QUARANTINED):
+                self.console.print(f"[yellow]{event.kind}[/] {event.worker} {event.error}", highlight=False)
+            case SegmentEnded(outcome=Outcome.REUSED):
+                self._progress.advance(self._segments_bar)
+            case VideoEnded():
+                self._done[event.job_id] = event.frames
+                self._progress.advance(self._rows_bar)
+                self._tell_pace()
+                self._tell_video(event)
+            case _:
+                pass
+
+    def _total(self, bar: TaskID) -> float:
+        return next(task.total or 0 for task in self._progress.tasks if task.id == bar)
+
+    def _tell_pace(self) -> None:
+        """Frames per second so far, and the time that the planned rows will take, scaled up to all rows."""
+        pace = sum(self._done.values()) / (time.monotonic() - self._began)
+        expected = sum(self._planned.values()) * self._total(self._rows_bar) / max(1, len(self._planned))
+        left_s = max(0.0, expected - sum(self._done.values())) / pace if pace else 0.0
+        self._progress.update(self._rows_bar, note=f"{pace:.0f} frames/s, {_clock(left_s)} left")
+
+    def _tell_video(self, video: VideoEnded) -> None:
+        colour = COLOURS.get(video.outcome, "white")
+        told = f"[{colour}]{video.outcome:7}[/] {escape(video.job_id)}"
+        if video.error:
+            self.console.print(f"{told}: {escape(video.error)}", highlight=False)
+            return
+        rendered = f"{video.segments_rendered} of {_counted(video.segments, 'segment')} rendered"
+        took_s = (video.ended_ms - video.started_ms) / 1000
+        self.console.print(f"{told}  {_clock(video.frames / FPS)}, {rendered}, in {took_s:.1f} s", highlight=False)
+        for note in video.notes:
+            self.console.print(f"        {escape(note)}", highlight=False)
+
+
+def table_of(told: BatchReport) -> Table:
+    """A batch as a table: one line per row of its manifest."""
+    table = Table(title=f"{told.id}: {told.state}", title_justify="left", box=None, pad_edge=False)
+    for column in ("row", "outcome", "length", "segments", "cost", "remark"):
+        table.add_column(column, overflow="fold", justify="right" if column in {"length", "cost"} else "left")
+    for row in told.rows.values():
+        colour = COLOURS.get(row.outcome, "white")
+        video = row.video
+        done = video.segments if video and not video.error else row.rendered
+        cost = f"{video.render_ms / 1000:.1f} s" if video else ""
+        length = _clock((video.frames if video and video.frames else row.frames) / FPS)
+        table.add_row(
+            escape(row.id), f"[{colour}]{row.outcome}[/]", length, f"{done}/{row.segments}", cost, escape(row.remark)
+        )
+    return table
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

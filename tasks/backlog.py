@@ -1,0 +1,155 @@
+"""What is wanted from the pool: every key once, whoever waits for it, and in which order."""
+
+import heapq
+import itertools
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from tasks.errors import ActalkerError, Cancelled
+from tasks.job import Clip, Job, Segment
+
+
+@dataclass(eq=False, slots=True)
+class Request:
+    """What one row asks for: the segments it misses, each key once, and the flag by which it is called off."""
+
+    job: Job
+    segments: tuple[Segment, ...]
+    cancelled: Callable[[], bool]
+    futures: dict[str, Future[Clip]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.futures = {segment.key: Future() for segment in self.segments}
+
+    @property
+    def over(self) -> bool:
+        """Whether every segment has ended."""
+        return all(future.done() for future in self.futures.values())
+
+    def fail(self, error: ActalkerError) -> None:
+        """Give whatever has not ended this end."""
+        for future in self.futures.values():
+            if not future.done():
+                future.set_exception(error)
+
+
+Rank: TypeAlias = tuple[bool, int, int, int, int]
+
+
+@dataclass(eq=False, slots=True)
+class Work:
+    """One key to be rendered, once, for all who wait for it.
+
+    Attributes:
+        errors: How its attempts have failed so far.
+        tried: The workers on which they did.
+        tainted: Its row has lost a segment.
+        rank: Its place in the queue, lowest first; None while it is not there.
+    """
+
+    job: Job
+    segment: Segment
+    waiting: list[Request] = field(default_factory=list)
+    errors: list[ActalkerError] = field(default_factory=list)
+    tried: set[str] = field(default_factory=set)
+    tainted: bool = False
+    rank: Rank | None = None
+
+
+class Backlog:
+    """Requests in, work out, longest first within a priority; what comes back goes first, what is tainted last."""
+
+    def __init__(self) -> None:
+        self._requests: list[Request] = []
+        self._works: dict[str, Work] = {}
+        self._heap: list[tuple[Rank, Work]] = []
+        self._sequence = itertools.count()
+
+    def __len__(self) -> int:
+        """How much is queued."""
+        return sum(1 for _ in self)
+
+    def __iter__(self) -> Iterator[Work]:
+        """What is queued, in no order."""
+        return (work for rank, work in self._heap if work.rank == rank)
+
+    def submit(self, request: Request) -> None:
+        """Queue what the request asks for; what is wanted already, by another request, is shared."""
+        self._requests.append(request)
+        for segment in request.segments:
+            work = self._works.get(segment.key)
+            if work is None:
+                work = self._works[segment.key] = Work(request.job, segment)
+                self._push(work, front=False)
+            work.waiting.append(request)
+
+    def pick(self, suits: Callable[[Work], bool]) -> Work | None:
+        """Take the first work in the queue that suits."""
+        skipped = []
+        picked = None
+        while self._heap and picked is None:
+            rank, work = heapq.heappop(self._heap)
+            if work.rank != rank:
+                continue  # called off, or queued again under another rank
+            if suits(work):
+                picked, work.rank = work, None
+            else:
+                skipped.append((rank, work))
+        for entry in skipped:
+            heapq.heappush(self._heap, entry)
+        return picked
+
+    def put_back(self, work: Work) -> None:
+        """Queue work again, at the front, unless nobody waits for it any more."""
+        if work.waiting:
+            self._push(work, front=True)
+
+    def settle(self, work: Work, result: Clip | ActalkerError) -> None:
+        """Tell all who wait for this work how it ended. The first pays for the clip; the others have found it."""
+        if self._works.get(work.segment.key) is work:
+            del self._works[work.segment.key]
+        for place, request in enumerate(work.waiting):
+            future = request.futures[work.segment.key]
+            if isinstance(result, Clip):
+                future.set_result(result.found() if place else result)
+            else:
+                future.set_exception(result)
+            if request.over:
+                self._requests.remove(request)
+        work.waiting = []
+
+    def taint(self, work: Work) -> None:
+        """Let the rest of the rows that lose this work wait for all others: if it is bad too, it harms only them."""
+        rest = (self._works.get(key) for request in work.waiting for key in request.futures)
+        for other in rest:
+            if other and not other.tainted and set(other.waiting) <= set(work.waiting):
+                other.tainted = True
+                if other.rank:
+                    self._push(other, front=False)
+
+    def drop_cancelled(self) -> None:
+        """Take out the requests that were called off; work that nobody else waits for leaves the queue."""
+        for request in [request for request in self._requests if request.cancelled()]:
+            self._requests.remove(request)
+            for key in [key for key, future in request.futures.items() if not future.done()]:
+                work = self._works[key]
+                work.waiting.remove(request)
+                if not work.waiting:
+                    del self._works[key]
+                    work.rank = None
+            request.fail(Cancelled(f"the rendering of {request.job.id} was called off"))
+
+    def fail(self, error: ActalkerError) -> None:
+        """Give every request this end."""
+        for request in self._requests:
+            request.fail(error)
+        for work in self._works.values():
+            work.waiting, work.rank = [], None
+        self._requests, self._works, self._heap = [], {}, []
+
+    def _push(self, work: Work, *, front: bool) -> None:
+        segment = work.segment
+        work.rank = (work.tainted, -segment.priority, 0 if front else 1, -segment.frames, next(self._sequence))
+        heapq.heappush(self._heap, (work.rank, work))

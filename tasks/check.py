@@ -1,0 +1,23 @@
+"""Check: a manifest in, Jobs out, or every fault in it at once. Nothing is rendered and nothing is written."""
+
+from pathlib import Path
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from tasks import intake
+from tasks.job import Job, Preset
+
+
+@task(name="check", task_run_name="check {manifest.name}", cache_policy=NO_CACHE, persist_result=False)
+def check(manifest: Path, allow: tuple[Path, ...], default_preset: Preset) -> tuple[Job, ...]:
+    """The Jobs of a manifest.
+
+    Args:
+        allow: Folders besides the manifest's own that its files may lie in.
+        default_preset: For rows that name none.
+
+    Raises:
+        ManifestRefused: With every fault: row, column, value, problem and remedy.
+    """
+    return intake.jobs_of(manifest, allow, default_preset)

@@ -1,0 +1,44 @@
+"""What the pool tells the ledger and the screen."""
+
+import time
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from tasks.job import Segment
+
+
+class Kind(StrEnum):
+    """What happened in the pool. A `STARTED` is followed by one `FINISHED`, `FAILED` or `STOPPED` of its attempt."""
+
+    STARTED = "started"
+    FINISHED = "finished"
+    FAILED = "failed"
+    STOPPED = "stopped"
+    QUARANTINED = "quarantined"
+    WORKER_READY = "worker_ready"
+    WORKER_LOST = "worker_lost"
+    SETUP_FAILED = "setup_failed"
+    WORKER_ABANDONED = "worker_abandoned"
+    PAUSED = "paused"
+    RESUMED = "resumed"
+
+
+@dataclass(frozen=True, slots=True)
+class PoolEvent:
+    """One thing that happened.
+
+    Attributes:
+        worker: `node/pid` of the actor; empty where no actor is concerned.
+        attempt: Its id; empty where no attempt is concerned.
+        render_ms: What a finished clip took.
+        error: Why, in words; empty when all is well.
+        at_ms: Since 1970.
+    """
+
+    kind: Kind
+    worker: str = ""
+    attempt: str = ""
+    segment: Segment | None = None
+    render_ms: int = 0
+    error: str = ""
+    at_ms: int = field(default_factory=lambda: time.time_ns() // 1_000_000)

@@ -1,0 +1,232 @@
+"""What flows through the house: a `Job` goes down, `Clip`s come back, a `VideoRecord` is written.
+
+Frozen, picklable, standard library only. Only these cross a process boundary; pixels and samples stay on disk.
+
+Units: time is integer frames at `FPS`, integer milliseconds for words and captions, integer samples at
+`SAMPLE_RATE` for sound. Ranges are half-open: `start` is inside, `end` is not.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Self
+
+FPS = 25
+SAMPLE_RATE = 48_000
+SAMPLES_PER_FRAME = SAMPLE_RATE // FPS
+
+MAX_SEGMENT_FRAMES = 10 * FPS
+"""The longest stretch that is rendered in one go, overlaps included."""
+
+OVERLAP_FRAMES = 8
+"""How many frames two neighbouring segments share. Both render them, from the same noise; the stitch blends them."""
+
+HUSH_FRAMES = 2
+"""Silence between an overlap and the speech on either side: a joint never depends on a neighbour's words."""
+
+
+class Preset(StrEnum):
+    """What draws the pixels."""
+
+    STILL = "still"
+    DEMO = "demo"
+    ACTALKER = "actalker"
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height where the manifest gives none, in pixels."""
+        return {Preset.STILL: (512, 512), Preset.DEMO: (256, 256), Preset.ACTALKER: (576, 576)}[self]
+
+    @property
+    def multiple(self) -> int:
+        """What both sides must be multiples of: the network halves its latents' sides three times (8 x 8 pixels)."""
+        return 2 if self is Preset.STILL else 64
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One row of a manifest, validated: every path exists, every variable is filled in.
+
+    Attributes:
+        row: Its place among the data rows, from 1.
+        script: Markdown; empty when the row is a recording alone.
+        audio: The recording, or None when the speech is to be synthesised.
+        voice: An espeak-ng voice name, or the path of a Piper `.onnx` voice.
+        width, height: Pixels of the rendered picture, both even.
+        face_box: Left, top, right, bottom of the face in pixels of the portrait; None: it is looked for.
+        priority: Higher is rendered earlier.
+        consent: The customer's reference to the portrayed person's consent; it goes into the record.
+        portrait_sha256, audio_sha256, driving_sha256: Digests of the files' bytes, empty where there is no file.
+    """
+
+    id: str
+    row: int
+    portrait: Path
+    script: str = ""
+    audio: Path | None = None
+    driving_video: Path | None = None
+    voice: str = "en-us"
+    language: str = "en"
+    title: str = ""
+    seed: int = 0
+    audio_gate: bool = True
+    motion_gate: bool = False
+    preset: Preset = Preset.STILL
+    width: int = 512
+    height: int = 512
+    face_box: tuple[int, int, int, int] | None = None
+    priority: int = 0
+    consent: str = ""
+    portrait_sha256: str = ""
+    audio_sha256: str = ""
+    driving_sha256: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One word as it is shown, punctuation included, and when it is heard. `sentence` counts from 0 over the script."""
+
+    text: str
+    start_ms: int
+    end_ms: int
+    sentence: int
+
+
+@dataclass(frozen=True, slots=True)
+class Chapter:
+    """A heading of the script and where its first sentence begins."""
+
+    title: str
+    start_ms: int
+
+
+class WordSource(StrEnum):
+    """Where the times of the words come from, best first."""
+
+    SYNTHESISER = "synthesiser"
+    ALIGNED = "aligned"
+    TRANSCRIBED = "transcribed"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Speech:
+    """What is heard: the programme's sound, its words, and where it may be cut.
+
+    Attributes:
+        wav: The programme, mono 16-bit PCM at `SAMPLE_RATE`, exactly `frames` video frames long.
+        cuts: Frames strictly inside (0, frames) that lie in the middle of a pause, ascending: a segment ends there.
+        levels: The loudness of every frame, in whole dBFS, at least -120. A frame without sound has -120.
+        words: In time order; empty when nobody knows the words (`source` is NONE).
+        unspoken: Words of the script that were not found in the recording.
+    """
+
+    wav: Path
+    frames: int
+    cuts: tuple[int, ...]
+    levels: tuple[int, ...]
+    words: tuple[Word, ...] = ()
+    chapters: tuple[Chapter, ...] = ()
+    language: str = "en"
+    source: WordSource = WordSource.NONE
+    unspoken: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A stretch of one job that is rendered in one go, named by everything that its pixels depend on.
+
+    Attributes:
+        start_frame, end_frame: What is rendered, in frames of the programme. Neighbours share `OVERLAP_FRAMES`.
+        wav: The programme's sound; the segment's own is `[start_frame, end_frame)` of it.
+        seed: For the noise of the inner frames; derived from `key`.
+        joint_seed: For the noise of the first and last `OVERLAP_FRAMES`; the same for all joints of a portrait.
+        key: Digest of portrait, sound, controls, settings, seed, weights and code version: two segments with the same
+            key are the same pixels, in whatever video and wherever in it they stand.
+    """
+
+    job_id: str
+    index: int
+    start_frame: int
+    end_frame: int
+    wav: Path
+    seed: int
+    joint_seed: int
+    key: str
+    priority: int = 0
+
+    @property
+    def frames(self) -> int:
+        """How many frames are rendered, overlaps included."""
+        return self.end_frame - self.start_frame
+
+    @property
+    def name(self) -> str:
+        """How people are told of it."""
+        return f"{self.job_id}[{self.index}]"
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """A finished segment: a lossless video without sound, published under its key.
+
+    Attributes:
+        sha256: Digest of the file.
+        render_ms: What the rendering took; 0 when it was found in the store.
+        worker: Which actor made it, `node/pid`; empty when it was found.
+    """
+
+    key: str
+    path: Path
+    frames: int
+    width: int
+    height: int
+    sha256: str
+    render_ms: int = 0
+    worker: str = ""
+    reused: bool = False
+
+    def found(self) -> Self:
+        """The same clip, as one that cost nothing this time."""
+        return type(self)(self.key, self.path, self.frames, self.width, self.height, self.sha256, reused=True)
+
+
+class Outcome(StrEnum):
+    """How an attempt, a segment or a video ended."""
+
+    DONE = "done"
+    REUSED = "reused"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try at one segment. `id` fences: a result that carries a superseded id is dropped."""
+
+    id: str
+    key: str
+    job_id: str
+    index: int
+    worker: str
+    started_ms: int
+    ended_ms: int
+    outcome: Outcome
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The files of one finished video, and what was measured on them.
+
+    Attributes:
+        files: Role (`mp4`, `srt`, `vtt`, `words`, `poster`, ...) -> path.
+        measured: Name -> figure, for the record (`loudness_lufs`, `true_peak_dbtp`, `captions`, `violations`, ...).
+        notes: What a person should know, one sentence each: it needs a look.
+    """
+
+    files: dict[str, Path]
+    frames: int
+    sha256: str
+    measured: dict[str, float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()

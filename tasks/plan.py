@@ -1,0 +1,122 @@
+"""Plan: a job and its speech in, segments out. The same job gives the same segments, any day, on any machine."""
+
+import itertools
+import wave
+from collections.abc import Iterator
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from tasks.job import (
+    MAX_SEGMENT_FRAMES,
+    OVERLAP_FRAMES,
+    SAMPLES_PER_FRAME,
+    Job,
+    Segment,
+    Speech,
+)
+from tasks.store import digest_of
+
+HALF = OVERLAP_FRAMES // 2
+MAX_CORE_FRAMES = MAX_SEGMENT_FRAMES - OVERLAP_FRAMES
+MIN_CORE_FRAMES = OVERLAP_FRAMES + 2
+"""Shorter stretches would consist of joints alone."""
+
+BYTES_PER_FRAME = 2 * SAMPLES_PER_FRAME
+
+
+@task(name="plan", task_run_name="plan {job.id}", cache_policy=NO_CACHE, persist_result=False)
+def plan(job: Job, speech: Speech, renderer: str) -> tuple[Segment, ...]:
+    """Cut a job's speech into segments and name each by all that its pixels depend on.
+
+    Args:
+        renderer: The identity of the renderer: its code version and the digest of its weights.
+    """
+    with wave.open(str(speech.wav), "rb") as wav:
+        pcm = wav.readframes(speech.frames * SAMPLES_PER_FRAME)
+    return segments(job, speech, pcm, renderer)
+
+
+def segments(job: Job, speech: Speech, pcm: bytes, renderer: str) -> tuple[Segment, ...]:
+    """The segments of a job, in order: together they cover [0, speech.frames), neighbours share `OVERLAP_FRAMES`.
+
+    Args:
+        pcm: The programme, mono 16-bit at `SAMPLE_RATE`, `speech.frames` frames long.
+    """
+    settings = digest_of(renderer, *look(job))
+    made = []
+    for index, (start, end) in enumerate(ranges(speech.frames, speech.cuts, speech.levels)):
+        sound = pcm[start * BYTES_PER_FRAME : end * BYTES_PER_FRAME]
+        motion = (job.driving_sha256, start, end) if job.motion_gate else ()
+        key = digest_of("segment", settings, sound, *motion)
+        made.append(
+            Segment(
+                job_id=job.id,
+                index=index,
+                start_frame=start,
+                end_frame=end,
+                wav=speech.wav,
+                seed=_seed(key),
+                joint_seed=_seed(digest_of("joint", settings)),
+                key=key,
+                priority=job.priority,
+            )
+        )
+    return tuple(made)
+
+
+def look(job: Job) -> tuple[str | int, ...]:
+    """What the pixels of all segments of a job depend on, besides sound and motion."""
+    box = "auto" if job.face_box is None else " ".join(map(str, job.face_box))
+    gates = f"audio={job.audio_gate} motion={job.motion_gate}"
+    return (job.preset, job.portrait_sha256, job.width, job.height, job.seed, gates, box)
+
+
+def ranges(frames: int, cuts: tuple[int, ...], levels: tuple[int, ...]) -> Iterator[tuple[int, int]]:
+    """Half-open frame ranges, half an overlap wider than the stretches between the cuts on either side.
+
+    Args:
+        frames: The length of the programme.
+        cuts: Frames in the middle of pauses, ascending, inside (0, frames).
+        levels: The loudness of every frame in dBFS: stretches that are too long are cut where it is quietest.
+    """
+    edges = list(_apart([HALF, *cuts], frames - HALF))
+    for start, end in itertools.pairwise(edges):
+        for a, b in itertools.pairwise(_split(start, end, levels)):
+            yield max(0, a - HALF), min(frames, b + HALF)
+
+
+def _apart(cuts: list[int], end: int) -> Iterator[int]:
+    """The first cut, those after it that leave room for two joints on either side, and the end."""
+    last = cuts[0]
+    yield last
+    for cut in cuts[1:]:
+        if last + MIN_CORE_FRAMES <= cut <= end - MIN_CORE_FRAMES:
+            last = cut
+            yield cut
+    yield max(end, last + 1)
+
+
+def _split(start: int, end: int, levels: tuple[int, ...]) -> list[int]:
+    """The edges of [start, end), cut at quiet frames until no piece is too long.
+
+    The place of a cut depends on the stretch alone, so that the same sentence is cut alike wherever it stands.
+    """
+    edges = [start]
+    while end - edges[-1] > MAX_CORE_FRAMES:
+        # The second half of what may be taken, and no crumb left over at the end.
+        low = edges[-1] + MAX_CORE_FRAMES // 2
+        high = min(edges[-1] + MAX_CORE_FRAMES, end - MIN_CORE_FRAMES)
+        window = range(low, high + 1)
+        edges.append(min(window, key=lambda frame: (_hush(levels, frame), -frame)))
+    return [*edges, end]
+
+
+def _hush(levels: tuple[int, ...], frame: int) -> int:
+    """How loud it is where two segments would overlap around a frame, in dBFS: its loudest frame."""
+    return max(levels[max(0, frame - HALF) : frame + HALF])
+
+
+def _seed(key: str) -> int:
+    """63 bits of a digest: what torch.Generator takes."""
+    return int(key[:16], 16) >> 1

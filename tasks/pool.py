@@ -1,0 +1,363 @@
+"""The actors that hold the renderers, and the one thread that talks to Ray.
+
+    rows' threads -> inbox -> supervisor (one thread) -> actors -> clips in the store
+
+Paths and digests cross between processes; pixels never do. The only file that imports Ray, and only when a pool is
+opened: Ray reads its environment when it is imported, and commands that render nothing should not wait for it.
+"""
+
+import errno
+import os
+import queue
+import re
+import secrets
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, wait
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from types import ModuleType, TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from tasks import processes, renderers
+from tasks.backlog import Request
+from tasks.errors import ActalkerError, Cancelled, Infrastructure, NoSpace, RenderFailed, WorkerLost
+from tasks.events import Kind, PoolEvent
+from tasks.job import Clip, Job, Preset, Segment
+from tasks.render_worker import Outfit, RenderWorker
+from tasks.renderers import Renderer
+from tasks.store import Store
+from tasks.supervisor import Rules, Supervisor
+
+if TYPE_CHECKING:
+    from ray.actor import ActorHandle
+
+Load = Callable[[Preset, Path | None, int], Renderer]
+
+COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+"""Ray paints its tracebacks."""
+
+TICK_S = 0.05
+"""How late a cancel flag or a deadline may be noticed while nothing else happens."""
+
+RESERVE_BYTES = 512 << 20
+"""The pool pauses when less than this is free in the workspace: about a dozen clips and a final encode."""
+
+SPACE_CHECK_S = 1.0
+OBJECT_STORE_BYTES = 80 << 20
+"""Ray's least: nothing of ours goes through it."""
+
+QUIET_ENVIRONMENT = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # the coming default; without it Ray warns about it
+    "RAY_DEDUP_LOGS_SKIP_REGEX": ".",  # a lost worker is an event of ours; Ray prints a paragraph to stdout
+    "RAY_DISABLE_FAILURE_SIGNAL_HANDLER": "1",  # it prints a stack of addresses when the driver is asked to end
+    "RAY_ENABLE_AUTO_CONNECT": "0",  # a call without a session is a bug, no reason to start another one
+}
+LOCAL_ENVIRONMENT = {
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # on every system: listen on loopback alone
+    "RAY_AUTH_MODE": "token",  # other users of this machine cannot run code through our ports
+}
+
+
+class RayCrew:
+    """The supervisor's hands: starts actors, hands them segments, and posts what becomes of both.
+
+    Args:
+        ray: The module; a session is open.
+        outfit: For every worker.
+        resources: Of every worker (`num_cpus`, `num_gpus`).
+        post: Puts a call on the supervisor into its thread's inbox.
+    """
+
+    def __init__(
+        self,
+        ray: ModuleType,
+        outfit: Outfit,
+        resources: dict[str, float],
+        post: Callable[[Callable[[Supervisor], None]], None],
+    ) -> None:
+        self._ray, self._outfit, self._post = ray, outfit, post
+        self._actor = ray.remote(max_restarts=0, concurrency_groups={"control": 1}, **resources)(RenderWorker)
+        self._actors: dict[str, ActorHandle[RenderWorker]] = {}
+
+    def start(self, worker: str) -> None:
+        """See `Crew`."""
+        actor = self._actors[worker] = self._actor.remote(self._outfit)
+        actor.set_up.remote().future().add_done_callback(partial(self._came_up, worker))
+
+    def process(self, worker: str, attempt: str, job: Job, segment: Segment) -> None:
+        """See `Crew`."""
+        self._actors[worker].process.remote(attempt, job, segment).future().add_done_callback(
+            partial(self._ended, attempt)
+        )
+
+    def cancel(self, worker: str, attempt: str) -> None:
+        """See `Crew`."""
+        self._actors[worker].cancel.options(concurrency_group="control").remote(attempt)
+
+    def kill(self, worker: str) -> None:
+        """See `Crew`."""
+        self._ray.kill(self._actors.pop(worker))
+
+    def destroy(self) -> None:
+        """Ask every worker to stop at its next frame and to clean up."""
+        for actor in self._actors.values():
+            actor.destroy.options(concurrency_group="control").remote()
+
+    def _came_up(self, worker: str, future: "Future[str]") -> None:
+        error = future.exception()
+        if error is None:
+            address = future.result()
+            self._post(lambda supervisor: supervisor.ready(worker, address))
+        else:
+            known = self._translate(error)
+            self._post(lambda supervisor: supervisor.setup_failed(worker, known))
+
+    def _ended(self, attempt: str, future: "Future[Clip]") -> None:
+        error = future.exception()
+        if error is None:
+            clip = future.result()
+            self._post(lambda supervisor: supervisor.done(attempt, clip))
+        else:
+            known = self._translate(error)
+            self._post(lambda supervisor: supervisor.failed(attempt, known))
+
+    def _translate(self, error: BaseException) -> ActalkerError:
+        """What Ray says, in our words: what the worker raised is the work's, everything else is the surroundings'."""
+        if not isinstance(error, self._ray.exceptions.RayTaskError):
+            return WorkerLost(_reason(str(error)))
+        cause = error.cause
+        if isinstance(cause, ActalkerError):
+            return cause
+        if isinstance(cause, OSError) and cause.errno == errno.ENOSPC:
+            return NoSpace(str(cause))
+        return RenderFailed(f"{type(cause).__name__}: {cause}\n{COLOURS.sub('', str(error))}")
+
+
+def _reason(text: str) -> str:
+    """What Ray says of a death: a paragraph of addresses, then the reason, then the same advice in every case."""
+    if not text.strip():
+        return "no reason was given"
+    last = text.strip().splitlines()[-1].strip()
+    return last.rpartition("Worker exit detail: ")[2].partition(" Some common causes")[0]
+
+
+class RenderPool:
+    """Renders segments for many rows at once; a context manager.
+
+    Ray comes up in the background, so that speech and plans can be made meanwhile.
+
+    Args:
+        preset: What draws.
+        weights: Its weights, or None where it has none or brings its own.
+        store: Where clips are published.
+        address: Of a Ray cluster that runs; it is left running. None starts a session on this machine and ends it.
+        actors: How many; None for one a GPU, or else one a core.
+        on_event: Told of everything, in the pool's thread: be quick.
+        rules: Limits on time and failures.
+        load: Makes a worker's renderer, in the worker.
+    """
+
+    def __init__(
+        self,
+        preset: Preset,
+        weights: Path | None,
+        store: Store,
+        *,
+        address: str | None = None,
+        actors: int | None = None,
+        on_event: Callable[[PoolEvent], None] = lambda event: None,
+        rules: Rules = Rules(),  # noqa: B008 - frozen
+        load: Load = renderers.load,
+    ) -> None:
+        self._preset, self._weights, self._store, self._load = preset, weights, store, load
+        self._address, self._actors, self._on_event, self._rules = address, actors, on_event, rules
+        self._inbox: queue.SimpleQueue[Callable[[Supervisor], None]] = queue.SimpleQueue()
+        self._gate = threading.Lock()
+        self._over: ActalkerError | None = None
+        self._requests: set[Request] = set()
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="render-pool")
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._closing.set()
+        self._thread.join()
+
+    def render(self, job: Job, segments: Sequence[Segment], cancelled: threading.Event) -> tuple[Clip, ...]:
+        """Render what the store does not hold yet, and wait. Called from many threads at once, one a row.
+
+        Args:
+            cancelled: Looked at often; once it is set, what nobody else waits for stops.
+
+        Returns:
+            One clip per segment, in their order; `reused` where this call did not have it rendered.
+
+        Raises:
+            ActalkerError: When every segment has ended, the error of the first that failed.
+        """
+        wanted = {segment.key: segment for segment in segments}
+        clips = {key: clip.found() for key in wanted if (clip := self._store.find_clip(key))}
+        missing = tuple(wanted[key] for key in wanted if key not in clips)
+        if missing:
+            clips |= self._submit(Request(job, missing, cancelled.is_set))
+        return tuple(clips[segment.key] for segment in segments)
+
+    def _submit(self, request: Request) -> dict[str, Clip]:
+        with self._gate:
+            if self._over:
+                raise self._over
+            self._requests.add(request)
+            self._inbox.put(lambda supervisor: supervisor.submit(request))
+        wait(request.futures.values())
+        with self._gate:
+            self._requests.remove(request)
+        return {key: future.result() for key, future in request.futures.items()}
+
+    def _run(self) -> None:
+        """The pool's thread, from Ray's start to its end. However it ends, nobody is left waiting."""
+        over: ActalkerError = Infrastructure("the pool's thread broke down: its traceback is on stderr")
+        try:
+            with _ray_session(self._address, self._preset, self._actors) as ray:
+                self._serve(ray)
+            over = Cancelled("the pool was closed")
+        except Infrastructure as error:
+            over = error
+        finally:
+            with self._gate:
+                self._over = over
+                for request in self._requests:
+                    request.fail(over)
+            self._store.sweep()
+
+    def _serve(self, ray: ModuleType) -> None:
+        staff = _staff(ray, self._preset, self._actors)
+        with _token(self._store) as (token, secret):
+            outfit = Outfit(self._store.root, token, secret, self._preset, self._weights, staff.threads, self._load)
+            crew = RayCrew(ray, outfit, staff.resources, self._inbox.put)
+            gauge = _SpaceGauge(self._store.root)
+            supervisor = Supervisor(crew, staff.workers, self._rules, emit=self._tell, has_space=gauge)
+            while not self._closing.is_set():
+                supervisor.tick()
+                self._drain(supervisor)
+            self._wind_up(crew, supervisor)
+
+    def _wind_up(self, crew: RayCrew, supervisor: Supervisor) -> None:
+        """Let the workers stop by themselves and clean up, then end them."""
+        crew.destroy()
+        patience = time.monotonic() + self._rules.grace_s
+        while not supervisor.idle and time.monotonic() < patience:
+            self._drain(supervisor)
+        supervisor.end(Cancelled("the pool was closed"))
+
+    def _drain(self, supervisor: Supervisor) -> None:
+        """Make the calls in the inbox; wait a little for the first."""
+        with suppress(queue.Empty):
+            self._inbox.get(timeout=TICK_S)(supervisor)
+            while True:
+                self._inbox.get_nowait()(supervisor)
+
+    def _tell(self, event: PoolEvent) -> None:
+        if event.kind is Kind.WORKER_READY and self._address is None:
+            processes.remember(processes.state_folder())
+        self._on_event(event)
+
+
+@contextmanager
+def _token(store: Store) -> Iterator[tuple[Path, str]]:
+    """A file in the workspace by which workers know that it is the driver's, and what it says."""
+    path, secret = store.temporary(".token"), secrets.token_hex(16)
+    path.write_text(secret)
+    try:
+        yield path, secret
+    finally:
+        path.unlink(missing_ok=True)
+
+
+class _SpaceGauge:
+    """Whether the workspace's disk has room; looked up once a second at most."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._until, self._enough = folder, 0.0, True
+
+    def __call__(self) -> bool:
+        now = time.monotonic()
+        if now >= self._until:
+            self._until = now + SPACE_CHECK_S
+            self._enough = shutil.disk_usage(self._folder).free >= RESERVE_BYTES
+        return self._enough
+
+
+@dataclass(frozen=True, slots=True)
+class Staff:
+    """How many workers, what each one occupies, and with how many threads it computes."""
+
+    workers: int
+    resources: dict[str, float]
+    threads: int
+
+
+def _staff(ray: ModuleType, preset: Preset, actors: int | None) -> Staff:
+    """A GPU worker has a whole GPU; without GPUs the cores are shared out, one a worker unless fewer are wanted."""
+    found = ray.cluster_resources()
+    gpus, cores = int(found.get("GPU", 0)), max(1, int(found.get("CPU", 1)))
+    if gpus and preset is not Preset.STILL:
+        return Staff(min(actors or gpus, gpus), {"num_gpus": 1, "num_cpus": 1}, max(1, cores // gpus))
+    workers = actors or (1 if preset is Preset.ACTALKER else cores)  # several copies of SVD do not fit into memory
+    threads = 1 if preset is Preset.STILL else max(1, cores // workers)
+    return Staff(workers, {"num_cpus": threads}, threads)
+
+
+@contextmanager
+def _ray_session(address: str | None, preset: Preset, actors: int | None) -> Iterator[ModuleType]:
+    """Join the cluster at this address, or hold a session of our own on this machine; gone afterwards.
+
+    Raises:
+        Infrastructure: Ray does not start, or this process has a session already.
+    """
+    ray = _imported_ray(local=address is None)
+    folder = processes.own_folder(processes.state_folder()) / f"ray-{secrets.token_hex(2)}"
+    options = {"address": address} if address else _local_options(folder, preset, actors)
+    try:
+        ray.init(logging_level="ERROR", log_to_driver=False, **options)
+    except (ConnectionError, RuntimeError, TimeoutError, ValueError) as error:
+        raise Infrastructure(f"Ray did not start: {error}") from error
+    try:
+        processes.remember(processes.state_folder())
+        yield ray
+    finally:
+        ray.shutdown(wait_for_processes=True)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _imported_ray(*, local: bool) -> ModuleType:
+    """Ray, quiet; with `local`, on loopback and closed to everybody else. It reads this when it is imported."""
+    own = {**LOCAL_ENVIRONMENT, "RAY_AUTH_TOKEN": secrets.token_hex(32)} if local else {}
+    for name, value in {**QUIET_ENVIRONMENT, **own}.items():
+        os.environ.setdefault(name, value)
+    import ray  # noqa: PLC0415 - not before the environment is set, and not in commands that render nothing
+
+    if ray.is_initialized():
+        raise Infrastructure("this process has a session of Ray already: close the pool that holds it")
+    return ray
+
+
+def _local_options(folder: Path, preset: Preset, actors: int | None) -> dict[str, Any]:
+    return {
+        "include_dashboard": False,
+        "num_cpus": max(len(os.sched_getaffinity(0)), actors or 1),
+        "num_gpus": 0 if preset is Preset.STILL else None,
+        "object_store_memory": OBJECT_STORE_BYTES,
+        "_node_ip_address": "127.0.0.1",
+        "_temp_dir": str(folder),
+    }

@@ -1,0 +1,103 @@
+"""Speak: a job's script or recording becomes the programme's sound, its words and the places where it may be cut.
+
+Synthesised speech is laid out so that a sentence sounds, and is rendered, the same wherever it stands: it starts on a
+frame, is padded with digital silence to whole frames, and is followed by a gap of whole frames in whose middle the
+programme may be cut. So what lies between two cuts depends on one sentence and the gap after it.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from tasks import script, voice
+from tasks.errors import retry_helps
+from tasks.job import FPS, HUSH_FRAMES, OVERLAP_FRAMES, SAMPLE_RATE, Chapter, Job, Speech, Word, WordSource
+from tasks.programme import Programme, cuts_of, programme
+from tasks.recording import decode_audio
+from tasks.script import Ends, Script
+
+MS_PER_FRAME: Final = 1000 // FPS
+LEAD_FRAMES: Final = OVERLAP_FRAMES + HUSH_FRAMES
+GAP_FRAMES: Final = {Ends.SENTENCE: 12, Ends.PARAGRAPH: 18, Ends.SECTION: 25}
+"""All are at least `MIN_PAUSE_FRAMES`."""
+
+
+@task(
+    name="speak",
+    task_run_name="speak {job.id}",
+    retries=2,
+    retry_condition_fn=retry_helps,
+    cache_policy=NO_CACHE,
+    persist_result=False,
+)
+def speak(job: Job, work: Path) -> Speech:
+    """Write the job's programme to `work/programme.wav`.
+
+    Raises:
+        BadInput: The script has nothing to say, the voice is unknown, or it cannot pronounce a sentence.
+    """
+    work.mkdir(parents=True, exist_ok=True)
+    wav = work / "programme.wav"
+    return synthesise(job, wav) if job.audio is None else play(job, job.audio, wav)
+
+
+def play(job: Job, recording: Path, wav: Path) -> Speech:
+    """Take a recording as it is."""
+    samples = decode_audio(recording, SAMPLE_RATE)
+    with programme(wav) as sound:
+        sound.add(samples)
+    return Speech(wav, sound.frames, cuts_of(sound.levels), tuple(sound.levels), language=job.language)
+
+
+def synthesise(job: Job, wav: Path) -> Speech:
+    """Have the job's voice read its script aloud."""
+    text = script.parse(job.script, job.language)
+    with programme(wav) as sound:
+        sound.rest(LEAD_FRAMES + _frames(text.lead_ms))
+        words, starts = _read(text, voice.find(job.voice), sound)
+    return Speech(
+        wav=wav,
+        frames=sound.frames,
+        cuts=tuple(start - HUSH_FRAMES - OVERLAP_FRAMES // 2 for start in starts[1:]),
+        levels=tuple(sound.levels),
+        words=words,
+        chapters=_chapters(text, [start * MS_PER_FRAME for start in starts]),
+        language=job.language,
+        source=WordSource.SYNTHESISER,
+    )
+
+
+def _read(text: Script, speaker: voice.Voice, sound: Programme) -> tuple[tuple[Word, ...], list[int]]:
+    """Read every sentence into the programme: all words, and the frame that each sentence starts on."""
+    words: list[Word] = []
+    starts: list[int] = []
+    for index, sentence in enumerate(text.sentences):
+        utterance = speaker.say(sentence.words)
+        starts.append(sound.add(utterance.samples))
+        offset_ms = starts[-1] * MS_PER_FRAME
+        words += [
+            Word(word, offset_ms + start, offset_ms + end, index)
+            for word, (start, end) in zip(sentence.words, utterance.spans_ms or (), strict=True)
+        ]
+        # The last gap ends where a cut would let the sentence's segment end: it is the same segment anywhere.
+        last = index == len(text.sentences) - 1
+        gap = GAP_FRAMES[Ends.SENTENCE] - HUSH_FRAMES if last else GAP_FRAMES[sentence.ends]
+        sound.rest(gap + _frames(sentence.pause_ms))
+    return tuple(words), starts
+
+
+def _chapters(text: Script, sentence_starts_ms: Sequence[int]) -> tuple[Chapter, ...]:
+    """The headings that a sentence follows; of several in a row (a title and its first chapter) the last."""
+    titles = {heading.sentence: heading.title for heading in text.headings}
+    return tuple(
+        Chapter(title, sentence_starts_ms[sentence])
+        for sentence, title in titles.items()
+        if sentence < len(sentence_starts_ms)
+    )
+
+
+def _frames(length_ms: int) -> int:
+    return -(-length_ms // MS_PER_FRAME)

@@ -1,0 +1,77 @@
+"""Subtitle: the words of a programme become captions, in every format that a player may want."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from tasks import caption_files, caption_profile
+from tasks.caption_layout import lay_out
+from tasks.captions import Subtitles, Violation, check
+from tasks.errors import retry_helps
+from tasks.job import FPS, Job, Speech, WordSource
+
+_LISTED: Final = 5
+
+
+@task(
+    name="subtitle",
+    task_run_name="subtitle {job.id}",
+    retries=2,
+    retry_condition_fn=retry_helps,
+    cache_policy=NO_CACHE,
+    persist_result=False,
+)
+def subtitle(
+    job: Job,
+    speech: Speech,
+    work: Path,
+    profile: str = caption_profile.BASE,
+    highlight: bool = False,
+    canvas: tuple[int, int] | None = None,
+) -> Subtitles:
+    """Write `work/captions.srt`, `.vtt`, `.ass`, `.ttml`, `words.json` and `compliance.json`.
+
+    Args:
+        profile: The name of a caption profile, or the path of one's TOML file.
+        highlight: Whether the ASS file colours each word while it is spoken.
+        canvas: Width and height of the finished picture, where it is not the rendered one.
+
+    Raises:
+        BadInput: There is no such profile.
+    """
+    norm = caption_profile.load(profile)
+    captions = lay_out(speech.words, norm, speech.language, speech.frames * 1000 // FPS)
+    violations = check(captions, norm, speech.language)
+    texts = {"words": ("words.json", caption_files.words_json(speech, captions))}
+    if captions:
+        size = canvas or (job.width, job.height)
+        texts |= {
+            "srt": ("captions.srt", caption_files.srt(captions)),
+            "vtt": ("captions.vtt", caption_files.vtt(captions)),
+            "ttml": ("captions.ttml", caption_files.ttml(captions, speech.language)),
+            "ass": ("captions.ass", caption_files.ass(captions, norm, size, highlight)),
+            "compliance": ("compliance.json", caption_files.compliance_json(captions, violations, norm)),
+        }
+    files = {role: work / name for role, (name, _) in texts.items()}
+    for name, text in texts.values():
+        (work / name).write_text(text, encoding="utf-8", newline="\n")
+    return Subtitles(captions, speech.language, files, violations, _notes(speech, violations, norm.name))
+
+
+def _notes(speech: Speech, violations: Sequence[Violation], profile: str) -> tuple[str, ...]:
+    notes: list[str] = []
+    if speech.source is WordSource.NONE:
+        notes.append("there are no captions, because nobody knows when which word is spoken")
+    if speech.unspoken:
+        notes.append(f"{len(speech.unspoken)} words of the script were not heard: {_some(speech.unspoken, ' ')}")
+    if violations:
+        faults = _some([str(fault) for fault in violations], "; ")
+        notes.append(f"{len(violations)} times the captions cannot keep to the profile {profile!r}: {faults}")
+    return tuple(notes)
+
+
+def _some(items: Sequence[str], separator: str) -> str:
+    return separator.join([*items[:_LISTED], *(["..."] if len(items) > _LISTED else [])])

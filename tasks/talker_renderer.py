@@ -1,0 +1,134 @@
+"""The renderer that is the network: one segment is one clip of `actalker.talker.Talker`.
+
+Its noise comes from the segment: the frames that neighbours share take theirs from the joint, by their place in it, all
+others from the segment's own seed. It is drawn on the CPU, so that it is the same on every device.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import soxr
+import torch
+from numpy.typing import NDArray
+
+from actalker.checkpoint import WeightsError, verify
+from actalker.sampling import CancelledError
+from actalker.shapes import AUDIO_HZ, FRAME_SAMPLES, Size
+from actalker.talker import Controls, Plan, Talker
+from tasks.errors import BadInput, Cancelled
+from tasks.job import OVERLAP_FRAMES, SAMPLE_RATE, Job, Segment
+from tasks.portrait import Portrait, find_faces, portrait_of, usable_face
+from tasks.recording import decode_frames
+from tasks.segment_sound import read_sound
+
+
+class TalkerRenderer:
+    """See `tasks.renderers.Renderer`.
+
+    Args:
+        talker: A checkpoint on the device that computes.
+    """
+
+    def __init__(self, talker: Talker) -> None:
+        self._talker = talker
+
+    @classmethod
+    def load(cls, weights: Path, threads: int) -> "TalkerRenderer":
+        """Load a checkpoint directory onto the GPU, or, where there is none, the CPU.
+
+        Raises:
+            BadInput: It is no checkpoint, or not the one that its digests say.
+        """
+        torch.set_num_threads(threads)
+        device, dtype = ("cuda", torch.float16) if torch.cuda.is_available() else ("cpu", torch.float32)
+        try:
+            verify(weights)
+            return cls(Talker.load(weights, device, dtype))
+        except WeightsError as error:
+            raise BadInput(f"{weights} is no whole checkpoint: {error}", "Convert or copy it again.") from error
+
+    def render(self, job: Job, segment: Segment, cancelled: Callable[[], bool]) -> Iterator[NDArray[np.uint8]]:
+        """Yield frames in RGB, all of them when the clip is done."""
+        portrait = portrait_of(job.portrait, job.width, job.height, job.face_box)
+        controls = _controls(job, segment, portrait)
+        sound = speech_sound(segment) if job.audio_gate else None
+        size = Size(*portrait.pixels.shape[:2])
+        try:
+            plan = self._talker.plan(size, 0 if sound is None else len(sound), controls, self._talker.options)
+        except ValueError as error:
+            raise BadInput(f"{segment.name} cannot be drawn: {error}") from error
+        noise = segment_noise(segment, plan)
+        try:
+            frames = self._talker.generate(
+                portrait.pixels, sound, controls, self._talker.options, noise, cancelled=cancelled
+            )
+        except CancelledError as error:
+            raise Cancelled(f"{segment.name} was called off: {error}") from error
+        for frame in frames:
+            yield _sized(frame, job.width, job.height)
+
+
+def segment_noise(segment: Segment, plan: Plan) -> torch.Tensor:
+    """Standard normal noise of `plan.noise_shape`, (frames, channels, height, width), on the CPU.
+
+    A generated frame is the first of `stride` finished ones, and in a joint takes the noise of that one.
+    """
+    own = torch.Generator().manual_seed(segment.seed)
+    joint = torch.Generator().manual_seed(segment.joint_seed)
+    noise = torch.randn(plan.noise_shape, generator=own)
+    shared = torch.randn((OVERLAP_FRAMES, *plan.noise_shape[1:]), generator=joint)
+    stride = -(-plan.frames // plan.generated)
+    tail = segment.frames - OVERLAP_FRAMES
+    for index, finished in enumerate(range(0, segment.frames, stride)):
+        if finished < OVERLAP_FRAMES:
+            noise[index] = shared[finished]
+        elif finished >= tail:
+            noise[index] = shared[finished - tail]
+    return noise
+
+
+def speech_sound(segment: Segment) -> NDArray[np.float32]:
+    """The segment's samples as the network hears them: mono at 16 kHz in [-1, 1], `FRAME_SAMPLES` a frame."""
+    heard = soxr.resample(read_sound(segment).astype(np.float32) / 32768, SAMPLE_RATE, AUDIO_HZ)
+    wanted = segment.frames * FRAME_SAMPLES
+    return np.pad(heard, (0, max(0, wanted - len(heard))))[:wanted].astype(np.float32)
+
+
+def _controls(job: Job, segment: Segment, portrait: Portrait) -> Controls:
+    """What drives the face.
+
+    Raises:
+        BadInput: The portrait or the driving video shows no usable face, or the video is missing.
+    """
+    controls = Controls(usable_face(portrait, given=job.face_box is not None), job.audio_gate)
+    if not job.motion_gate:
+        return controls
+    if job.driving_video is None:
+        raise BadInput(f"row {job.id} has an open motion gate and no driving video", "Give one, or close the gate.")
+    driving = driving_frames(job.driving_video, segment.start_frame, segment.end_frame)
+    first = Portrait(driving[0], find_faces(driving[0]))
+    face = usable_face(first, given=False)
+    return replace(controls, motion_gate=True, driving=driving, driving_face=face)
+
+
+def driving_frames(path: Path, start: int, end: int) -> NDArray[np.uint8]:
+    """Frames [start, end) of a driving video, (frames, height, width, 3) RGB.
+
+    A video that is too short is played forwards and backwards, so that the head never jumps.
+    """
+    length = sum(1 for _ in decode_frames(path))
+    turn = max(1, 2 * length - 2)
+    wanted = [min(number % turn, turn - number % turn) for number in range(start, end)]
+    low = min(wanted)
+    shown = list(decode_frames(path, low, max(wanted) + 1))
+    return np.stack([shown[number - low] for number in wanted])
+
+
+def _sized(frame: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
+    if frame.shape == (height, width, 3):
+        return frame
+    kind = cv2.INTER_AREA if frame.shape[0] > height else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(frame, (width, height), interpolation=kind), np.uint8)

@@ -1,0 +1,61 @@
+"""What all tests share: a quiet Prefect, and one Prefect server for those that run whole batches."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from flows.cli import QUIET_AND_OFFLINE
+
+os.environ.update(QUIET_AND_OFFLINE)  # before any test module imports Prefect
+
+SERVER_START_LIMIT_S = 120
+
+
+@pytest.fixture(scope="session")
+def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The API address of a Prefect server that answers its health check."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    home = tmp_path_factory.mktemp("prefect")
+    command = [
+        sys.executable,
+        "-m",
+        "prefect",
+        "server",
+        "start",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+        "--no-ui",
+    ]
+    environment = {**os.environ, "PREFECT_HOME": str(home)}
+    environment.pop("PREFECT_API_URL", None)
+    with (
+        (home / "server.log").open("w") as log,
+        subprocess.Popen(command, env=environment, stdout=log, stderr=log) as server,
+    ):
+        api = f"http://127.0.0.1:{port}/api"
+        _wait_until_healthy(api, home / "server.log")
+        yield api
+        server.terminate()
+
+
+def _wait_until_healthy(api: str, log: Path) -> None:
+    deadline = time.monotonic() + SERVER_START_LIMIT_S
+    while time.monotonic() < deadline:
+        try:
+            with urllib.request.urlopen(f"{api}/health", timeout=5) as answer:
+                if answer.read() == b"true":
+                    return
+        except OSError:
+            time.sleep(0.2)
+    pytest.fail(f"the Prefect server is not healthy after {SERVER_START_LIMIT_S} s:\n{log.read_text()[-2000:]}")

@@ -1,0 +1,96 @@
+"""Segments cover the programme, overlap as they should, and do not depend on where a sentence stands."""
+
+import itertools
+from dataclasses import replace
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tasks.job import HUSH_FRAMES, MAX_SEGMENT_FRAMES, OVERLAP_FRAMES, SAMPLES_PER_FRAME, Job, Segment, Speech
+from tasks.plan import ranges, segments
+
+JOB = Job(id="a", row=1, portrait=Path("p.png"), portrait_sha256="00")
+GAP = 12
+
+
+Programme = tuple[int, tuple[int, ...], tuple[int, ...]]
+
+
+@st.composite
+def programmes(draw: st.DrawFn) -> Programme:
+    frames = draw(st.integers(1, 1500))
+    cuts = draw(st.lists(st.integers(1, max(1, frames - 1)), max_size=40, unique=True))
+    levels = draw(st.lists(st.integers(-120, 0), min_size=frames, max_size=frames) if frames < 60 else st.none())
+    return frames, tuple(sorted(cuts)), tuple(levels or [-(7 * k) % 50 for k in range(frames)])
+
+
+@given(programmes())
+def test_segments_cover_every_frame_and_share_just_the_overlap(
+    programme: tuple[int, tuple[int, ...], tuple[int, ...]],
+) -> None:
+    made = list(ranges(*programme))
+    assert made[0][0] == 0
+    assert made[-1][1] == programme[0]
+    for (_, end), (start, _) in itertools.pairwise(made):
+        assert end - start == OVERLAP_FRAMES
+    for before, after in zip(made, made[2:], strict=False):
+        assert before[1] <= after[0]
+    assert max(end - start for start, end in made) <= MAX_SEGMENT_FRAMES
+
+
+def test_a_long_stretch_is_cut_where_it_is_quietest() -> None:
+    levels = [-20] * 400
+    levels[170:180] = [-70] * 10
+    assert next(ranges(400, (), tuple(levels))) == (0, 180)
+
+
+def spoken(sentences: list[bytes]) -> tuple[Speech, bytes]:
+    """A programme as tasks/speak.py lays it out; a sentence is given by the bytes of its frames, one each."""
+    frame = SAMPLES_PER_FRAME * 2
+    pcm, cuts = bytes(frame * (OVERLAP_FRAMES + HUSH_FRAMES)), []
+    for sentence in sentences:
+        pcm += b"".join(bytes([value]) * frame for value in sentence) + bytes(frame * GAP)
+        cuts.append(len(pcm) // frame - HUSH_FRAMES - OVERLAP_FRAMES // 2)
+    pcm = pcm[: -frame * HUSH_FRAMES]
+    frames = len(pcm) // frame
+    levels = tuple(
+        -120 if not any(pcm[k * frame : k * frame + frame]) else -20 - pcm[k * frame] % 9 for k in range(frames)
+    )
+    return Speech(Path("p.wav"), frames, tuple(cuts[:-1]), levels), pcm
+
+
+def planned(sentences: list[bytes], job: Job = JOB) -> list[Segment]:
+    speech, pcm = spoken(sentences)
+    return list(segments(job, speech, pcm, "r1"))
+
+
+@given(st.lists(st.binary(min_size=1, max_size=400), min_size=1, max_size=4))
+def test_a_sentence_has_the_same_keys_wherever_it_stands(sentences: list[bytes]) -> None:
+    alone = [{segment.key for segment in planned([sentence])} for sentence in sentences]
+    assert {segment.key for segment in planned(sentences)} == set.union(*alone)
+
+
+def test_changing_one_sentence_changes_its_segment_alone() -> None:
+    before = [segment.key for segment in planned([b"one", b"two", b"three"])]
+    after = [segment.key for segment in planned([b"one", b"zwei", b"three"])]
+    assert [a == b for a, b in zip(before, after, strict=True)] == [True, False, True]
+
+
+def test_a_key_depends_on_all_that_the_pixels_depend_on() -> None:
+    others = [
+        replace(JOB, portrait_sha256="11"),
+        replace(JOB, seed=1),
+        replace(JOB, width=640),
+        replace(JOB, audio_gate=False, motion_gate=True),
+        replace(JOB, face_box=(1, 2, 3, 4)),
+    ]
+    keys = {planned([b"one"], job)[0].key for job in (JOB, *others)}
+    assert len(keys) == len(others) + 1
+    assert planned([b"one"], replace(JOB, id="b", title="T", priority=3))[0].key in keys
+
+
+def test_joints_of_one_portrait_share_their_noise() -> None:
+    first, second = planned([b"one", b"two"])
+    assert first.joint_seed == second.joint_seed
+    assert first.seed != second.seed

@@ -1,0 +1,113 @@
+"""Speech: the layout that makes a sentence sound the same wherever it stands."""
+
+import wave
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tasks.errors import BadInput
+from tasks.job import HUSH_FRAMES, OVERLAP_FRAMES, SAMPLE_RATE, SAMPLES_PER_FRAME, Job, Speech, WordSource
+from tasks.programme import cuts_of, pauses
+from tasks.speak import speak
+
+SCRIPT = """\
+# The course
+## Lesson one
+Hello there. We made $4.5 million in 2023.
+
+A new paragraph begins. [pause 1.5s] After a pause.
+## Lesson two
+The end.
+"""
+
+
+def spoken(tmp_path: Path, script: str = SCRIPT, voice: str = "en-us") -> tuple[Speech, NDArray[np.int16]]:
+    job = Job(id="a", row=1, portrait=Path("portrait.png"), script=script, voice=voice)
+    speech = speak.fn(job, tmp_path)
+    return speech, samples_of(speech.wav)
+
+
+def samples_of(wav: Path) -> NDArray[np.int16]:
+    with wave.open(str(wav), "rb") as file:
+        assert (file.getnchannels(), file.getsampwidth(), file.getframerate()) == (1, 2, SAMPLE_RATE)
+        return np.frombuffer(file.readframes(file.getnframes()), "<i2")
+
+
+def test_the_programme_is_whole_frames_and_its_words_are_the_script(tmp_path: Path) -> None:
+    speech, samples = spoken(tmp_path)
+    assert len(samples) == speech.frames * SAMPLES_PER_FRAME
+    assert len(speech.levels) == speech.frames
+    assert " ".join(word.text for word in speech.words).startswith("Hello there. We made $4.5 million in 2023. A new")
+    assert speech.source is WordSource.SYNTHESISER
+    assert [word.sentence for word in speech.words] == sorted(word.sentence for word in speech.words)
+    starts = [word.start_ms for word in speech.words]
+    assert starts == sorted(starts)
+
+
+def test_a_title_and_its_first_chapter_are_one_chapter(tmp_path: Path) -> None:
+    speech, _ = spoken(tmp_path)
+    last_sentence_ms = next(word.start_ms for word in speech.words if word.text == "The")
+    assert [chapter.title for chapter in speech.chapters] == ["Lesson one", "Lesson two"]
+    assert speech.chapters[0].start_ms == (OVERLAP_FRAMES + HUSH_FRAMES) * 40
+    assert 0 <= last_sentence_ms - speech.chapters[1].start_ms <= 40
+
+
+def test_around_every_cut_the_joint_is_digital_silence(tmp_path: Path) -> None:
+    speech, samples = spoken(tmp_path)
+    assert len(speech.cuts) == 4
+    for cut in speech.cuts:
+        joint = samples[
+            (cut - OVERLAP_FRAMES // 2) * SAMPLES_PER_FRAME : (cut + OVERLAP_FRAMES // 2) * SAMPLES_PER_FRAME
+        ]
+        assert not joint.any()
+        assert set(speech.levels[cut - OVERLAP_FRAMES // 2 - HUSH_FRAMES : cut + OVERLAP_FRAMES // 2]) == {-120}
+
+
+def test_a_sentence_has_the_same_samples_wherever_it_stands(tmp_path: Path) -> None:
+    first, samples = spoken(tmp_path / "a", "One is here. The middle stays. Three is here.")
+    second, others = spoken(tmp_path / "b", "Something quite different comes first. Then more. The middle stays. Last.")
+    half = OVERLAP_FRAMES // 2
+    one = samples[(first.cuts[0] - half) * SAMPLES_PER_FRAME : (first.cuts[1] + half) * SAMPLES_PER_FRAME]
+    other = others[(second.cuts[1] - half) * SAMPLES_PER_FRAME : (second.cuts[2] + half) * SAMPLES_PER_FRAME]
+    np.testing.assert_array_equal(one, other)
+
+
+def test_a_pause_of_the_script_is_heard(tmp_path: Path) -> None:
+    speech, _ = spoken(tmp_path, "Before it. [pause 2s] After it.")
+    before, after = speech.words[1], speech.words[2]
+    assert 2000 + 480 <= after.start_ms - before.end_ms <= 2000 + 480 + 80
+
+
+def test_nothing_to_say(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="nothing to say"):
+        spoken(tmp_path, "# Only a heading")
+
+
+def test_a_recording_is_taken_as_it_is_and_cut_in_its_pauses(tmp_path: Path) -> None:
+    original, samples = spoken(tmp_path / "a")
+    job = Job(id="a", row=1, portrait=Path("portrait.png"), audio=original.wav)
+    speech = speak.fn(job, tmp_path / "b")
+    np.testing.assert_array_equal(samples_of(speech.wav), samples)
+    assert speech.source is WordSource.NONE
+    assert speech.words == ()
+    assert speech.levels == original.levels
+    for cut in speech.cuts:
+        assert max(speech.levels[cut - 4 : cut + 4]) == -120
+    assert len(speech.cuts) >= len(original.cuts)
+
+
+def test_pauses_are_judged_by_the_recording_itself() -> None:
+    noisy = [-45, -44] * 10 + [-20, -18] * 20 + [-44] * 20 + [-19] * 20 + [-45] * 5
+    assert pauses(noisy) == [(0, 20), (60, 80)]
+    assert cuts_of(noisy) == (10, 70)
+    assert pauses([-20] * 100) == []
+    assert pauses([]) == []
+
+
+def test_jobs_are_not_changed(tmp_path: Path) -> None:
+    job = Job(id="a", row=1, portrait=Path("portrait.png"), script="Hello.")
+    speak.fn(job, tmp_path)
+    assert job == replace(job)

@@ -1,0 +1,200 @@
+"""The whole house, as its users see it: a manifest in, finished videos out, and nothing lost, doubled or left behind.
+
+Read this first. Everything here is real: the command, Prefect, Ray, ffmpeg, speech and Parquet.
+"""
+
+import csv
+import json
+import shutil
+import signal
+from pathlib import Path
+
+import av
+import duckdb
+import pytest
+import webvtt
+
+from tests.course import ROOT, actalker, alive, events, family, finished, rendered, wait_for, write_manifest
+
+EXAMPLE = ROOT / "examples" / "course"
+NUMBERS = "One. Two and a half. Three or more. Four at most. Five or so. Six of them. Seven days. Eight bells."
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the example course, to be edited."""
+    return Path(shutil.copytree(EXAMPLE, tmp_path_factory.mktemp("example") / "course"))
+
+
+@pytest.fixture(scope="module")
+def workspace(course: Path, prefect_server: str) -> Path:
+    """The example course, rendered as a draft."""
+    folder = course.parent / "workspace"
+    code, output = finished(submit(course, folder, prefect_server))
+    assert code == 0, output
+    return folder
+
+
+def submit(course: Path, workspace: Path, api: str, manifest: str = "manifest.csv"):
+    return actalker("submit", course / manifest, "--workspace", workspace, "--preset", "still", api=api)
+
+
+def rows() -> list[dict[str, str]]:
+    with (EXAMPLE / "manifest.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def video(workspace: Path, name: str) -> Path:
+    (folder,) = workspace.glob(f"videos/*/{name}")
+    return folder
+
+
+@pytest.mark.parametrize("name", [row["id"] for row in rows()])
+def test_every_row_becomes_a_video_with_what_belongs_to_it(workspace: Path, name: str) -> None:
+    folder = video(workspace, name)
+    made = {path.name for path in folder.iterdir()}
+    assert {f"{name}.mp4", f"{name}.srt", f"{name}.vtt", f"{name}.words.json", "poster.jpg"} <= made
+    with av.open(folder / f"{name}.mp4") as container:
+        assert {stream.type for stream in container.streams} >= {"video", "audio", "subtitle"}
+        picture, sound = container.streams.video[0], container.streams.audio[0]
+        assert (picture.codec_context.name, sound.codec_context.name) == ("h264", "aac")
+        assert abs(picture.duration * picture.time_base - sound.duration * sound.time_base) <= 1 / 25
+        (planned,) = [event for event in events(workspace, "VideoPlanned") if event["job_id"] == name]
+        assert sum(1 for _ in container.decode(video=0)) == planned["frames"]
+
+
+def test_captions_say_what_the_script_says_when_it_is_said(workspace: Path) -> None:
+    folder = video(workspace, "welcome-ada")
+    captions = list(webvtt.read(folder / "welcome-ada.vtt"))
+    said = " ".join(caption.text.replace("\n", " ") for caption in captions)
+    assert said == (
+        "Hello Ada, and welcome to Overnight Video. Your first lesson starts tomorrow. Until then, have a good evening."
+    )
+    words = json.loads((folder / "welcome-ada.words.json").read_text())["words"]
+    starts_ms = {word["text"]: word["start_ms"] for word in words}
+    for caption in captions:
+        minutes, seconds = caption.start.split(":")[-2:]
+        shown_ms = (int(minutes) * 60 + float(seconds)) * 1000
+        assert abs(shown_ms - starts_ms[caption.text.split()[0]]) <= 3 * 40
+
+
+def test_headings_become_chapters_and_are_not_spoken(workspace: Path) -> None:
+    with av.open(video(workspace, "lesson-1") / "lesson-1.mp4") as container:
+        titles = [chapter["metadata"]["title"] for chapter in container.chapters()]
+    assert titles == ["One line per video", "What happens at night"]
+    assert "One line per video" not in (video(workspace, "lesson-1") / "lesson-1.srt").read_text()
+
+
+def test_the_ledger_answers_what_each_video_was_made_from_and_what_it_cost(workspace: Path) -> None:
+    query = "select job_id, outcome, consent, length(portrait_sha256), render_ms > 0, path, sha256, words_from"
+    told = duckdb.sql(f"{query} from '{workspace}/ledger/videos/**/*.parquet' order by row").fetchall()
+    assert [row[0] for row in told] == [row["id"] for row in rows()]
+    assert {row[1:5] for row in told} == {("done", "drawn-portrait", 64, True)}
+    assert [row[7] for row in told] == ["synthesiser", "aligned", "synthesiser", "synthesiser"]
+    assert all((workspace / row[5]).is_file() for row in told)
+
+
+def test_rows_that_share_sentences_share_segments(workspace: Path) -> None:
+    assert len(rendered(workspace)) == len(set(rendered(workspace)))
+    query = f"select job_id, list(key order by index) from '{workspace}/ledger/segments/**/*.parquet' group by 1"
+    keys = dict(duckdb.sql(query).fetchall())
+    assert keys["welcome-ada"][0] != keys["welcome-ben"][0]
+    assert keys["welcome-ada"][1:] == keys["welcome-ben"][1:]
+
+
+def test_the_same_manifest_again_renders_nothing(workspace: Path, course: Path, prefect_server: str) -> None:
+    before = rendered(workspace)
+    code, output = finished(submit(course, workspace, prefect_server))
+    assert code == 0, output
+    assert rendered(workspace) == before
+
+
+def test_one_edited_sentence_costs_one_segment(workspace: Path, course: Path, prefect_server: str) -> None:
+    before = rendered(workspace)
+    script = course / "scripts" / "what-a-manifest-is.md"
+    script.write_text(script.read_text().replace("Change one sentence", "Change a single sentence"))
+    code, output = finished(submit(course, workspace, prefect_server))
+    assert code == 0, output
+    assert len(rendered(workspace)) == len(before) + 1
+    newest = events(workspace, "VideoEnded")
+    assert sorted(str(event["outcome"]) for event in newest) == ["done"] * 5 + ["reused"] * 3
+
+
+def test_status_reads_the_ledger(workspace: Path) -> None:
+    code, output = finished(actalker("status", "--workspace", workspace))
+    assert code == 0
+    assert "lesson-1" in output
+    assert "done" in output
+
+
+def test_a_refused_manifest_ends_with_2_and_renders_nothing(course: Path, tmp_path: Path) -> None:
+    (course / "bad.csv").write_text("id,portrait,script\na,none.png,scripts/welcome.md\na,portraits/mara.png,\n")
+    code, output = finished(submit(course, tmp_path / "w", "", "bad.csv"))
+    assert code == 2
+    assert "4 faults" in output
+    assert "none.png" in output
+    assert not (tmp_path / "w").exists()
+
+
+def test_a_killed_batch_goes_on_and_only_what_was_in_flight_is_rendered_again(
+    tmp_path: Path, prefect_server: str
+) -> None:
+    manifest = write_manifest(tmp_path, {f"row{k}": f"Row number {k}. {NUMBERS}" for k in range(4)})
+    workspace = tmp_path / "w"
+    arguments = ("submit", manifest, "--workspace", workspace, "--preset", "still", "--actors", "1")
+    first = actalker(*arguments, api=prefect_server)
+    wait_for(lambda: len(rendered(workspace)) >= 2, "two segments are rendered")
+    ours = family(first.pid)
+    first.send_signal(signal.SIGKILL)
+    first.communicate()
+    before = rendered(workspace)
+    code, output = finished(actalker(*arguments, api=prefect_server))
+    assert code == 0, output
+    assert not alive(ours)
+    keys = {str(event["key"]) for event in events(workspace, "SegmentEnded")}
+    assert len(keys) == 4 + 8
+    assert set(rendered(workspace)) <= keys
+    again = len(rendered(workspace)) - len(set(rendered(workspace)))
+    assert again <= 2, "what was published before the kill is not rendered again; its event may be missing"
+    assert set(before) <= keys
+    assert not list((workspace / "store" / "tmp").iterdir())
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_batch_leaves_nothing_running_and_nothing_half_done(
+    tmp_path: Path, sent: signal.Signals, prefect_server: str
+) -> None:
+    manifest = write_manifest(tmp_path, {f"row{k}": f"Row number {k}. {NUMBERS}" for k in range(4)})
+    workspace = tmp_path / "w"
+    command = actalker("submit", manifest, "--workspace", workspace, "--preset", "still", api=prefect_server)
+    wait_for(lambda: rendered(workspace), "a segment is rendered")
+    ours = family(command.pid)
+    command.send_signal(sent)
+    code, output = finished(command, limit_s=60)
+    assert code == 130, output
+    assert "go on where it was" in output
+    wait_for(lambda: not alive(ours), "everything has ended", limit_s=15)
+    assert not list((workspace / "store" / "tmp").iterdir())
+    code, output = finished(actalker("status", "--workspace", workspace))
+    assert "interrupted" in output
+
+
+def test_a_poisoned_segment_fails_its_row_alone(tmp_path: Path, prefect_server: str) -> None:
+    scripts = {f"row{k}": f"This is row {k}. {NUMBERS}" for k in range(3)} | {
+        "sick": "Fine so far. Poison! Fine again."
+    }
+    manifest = write_manifest(tmp_path, scripts)
+    workspace = tmp_path / "w"
+    program = ("-m", "tests.poisoned")
+    code, output = finished(
+        actalker("submit", manifest, "--workspace", workspace, "--preset", "still", api=prefect_server, program=program)
+    )
+    assert code == 3, output
+    outcomes = {str(event["job_id"]): str(event["outcome"]) for event in events(workspace, "VideoEnded")}
+    assert outcomes == {"row0": "done", "row1": "done", "row2": "done", "sick": "failed"}
+    (failed,) = [event for event in events(workspace, "VideoEnded") if event["outcome"] == "failed"]
+    assert failed["error_class"] == "Quarantined"
+    assert "sick[1]" in str(failed["error"])
+    assert "sick" in output
+    ended = [event for event in events(workspace, "SegmentEnded") if event["job_id"] == "sick"]
+    assert [event["outcome"] for event in ended] == ["done", "failed", "done"]
