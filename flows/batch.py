@@ -139,7 +139,7 @@ def _render_rows(
 
 
 def _submitted(row: Row, pool: RenderPool, finishing: Finishing) -> Future[State[VideoEnded]]:
-    run = make_video.submit(row, pool, finishing.captions, finishing.finish)
+    run = make_video.submit(row, pool, finishing)
     assert isinstance(run, PrefectConcurrentFuture)  # what a thread pool's runs are
     return run.wrapped_future
 
@@ -197,7 +197,11 @@ OUTCOMES = {Kind.FINISHED: Outcome.DONE, Kind.FAILED: Outcome.FAILED, Kind.STOPP
 
 
 def _style(finishing: Finishing) -> str:
-    return json.dumps(asdict(finishing), default=str, sort_keys=True)
+    """All that a finished video depends on besides its row: the options, and the bytes of the files that they name."""
+    bed = finishing.finish.music
+    named = (finishing.captions, finishing.finish.framing.backdrop, bed.path if bed else "")
+    files = {str(name): digest_file(Path(name)) for name in named if Path(name).is_file()}
+    return json.dumps({**asdict(finishing), "files": files}, default=str, sort_keys=True)
 
 
 def _name_run(batch_id: str) -> None:

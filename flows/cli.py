@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 from rich.console import Console
@@ -13,7 +13,15 @@ from rich.markup import escape
 
 from flows.order import Finishing, Rendering
 from tasks.errors import ActalkerError, BadInput, ManifestRefused
+from tasks.finish import Finish
+from tasks.framing import Aspect, Framing
 from tasks.job import Preset
+from tasks.loudness import Bed, Sound
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from actalker.checkpoint import FileReport
 
 DONE, FAILED, REFUSED = 0, 3, 2
 INTERRUPTED = 130
@@ -37,6 +45,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+weights_app = typer.Typer(help="Convert the published weights, and verify what was converted.", no_args_is_help=True)
+app.add_typer(weights_app, name="weights")
 
 Manifest = Annotated[Path, typer.Argument(help="CSV with a header, or JSON Lines.", show_default=False)]
 Allow = Annotated[list[Path] | None, typer.Option(help="A folder besides the manifest's own that files may lie in.")]
@@ -62,6 +73,17 @@ def submit(
     captions: Annotated[
         str, typer.Option(help="Caption profile: netflix, bbc, shorts, or your own TOML file.")
     ] = "netflix",
+    burn_in: Annotated[bool, typer.Option("--burn-in", help="Draw the captions into the picture.")] = False,
+    highlight: Annotated[bool, typer.Option("--highlight", help="Burnt in, colour each word as it is spoken.")] = False,
+    sound: Annotated[Sound, typer.Option(help="Loudness: broadcast -23, course -16, web -14 LUFS.")] = Sound.COURSE,
+    music: Annotated[
+        Path | None, typer.Option(help="A bed under the voice, which ducks it.", show_default=False)
+    ] = None,
+    aspect: Annotated[Aspect, typer.Option(help="Shape of the picture; source: as rendered.")] = Aspect.SOURCE,
+    backdrop: Annotated[
+        str, typer.Option(help="Behind the head, where it does not fill the shape: blur, a colour, an image.")
+    ] = "blur",
+    label: Annotated[str, typer.Option(help="Visible text in the corner, such as 'AI-generated'.")] = "",
     ray: Annotated[
         str | None,
         typer.Option(help="Address of a Ray cluster that runs; its nodes must see the workspace.", show_default=False),
@@ -80,7 +102,10 @@ def submit(
     console = Console(highlight=False)
     from tasks import intake
 
-    folders, rendering, finishing = tuple(allow or ()), Rendering(preset, weights, ray, actors), Finishing(captions)
+    bed, framing = Bed(music) if music else None, Framing(aspect, backdrop=backdrop)
+    finish = Finish(sound, bed, burn_in or highlight, label, framing)
+    folders, rendering = tuple(allow or ()), Rendering(preset, weights, ray, actors)
+    finishing = Finishing(captions, highlight, finish)
     intake.jobs_of(manifest, folders, rendering.default_preset)  # refused in a second, before Prefect and Ray come up
     signal.signal(signal.SIGTERM, _interrupt)
     atexit.register(_leave_nothing_running)  # before Prefect registers the end of its server, hence after it
@@ -136,6 +161,44 @@ def voices() -> None:
     from tasks import voice
 
     Console().print(*voice.voices(), sep="\n", highlight=False)
+
+
+@weights_app.command()
+def convert(
+    source: Annotated[Path, typer.Option("--from", help="Published files.", exists=True, file_okay=False)],
+    target: Annotated[Path, typer.Option("--to", help="Folder to write; it is made.")],
+) -> None:
+    """Turn the published files into safetensors with a config and digests. Every tensor is placed, or it fails."""
+    from actalker.checkpoint import WeightsError
+    from actalker.weights import convert as convert_files
+
+    try:
+        done = convert_files(source, target)
+    except WeightsError as error:
+        raise BadInput(str(error), "docs/licences.md says where the files come from.") from error
+    _tell_files(done.files)
+    for file, names in done.unused.items():
+        Console().print(f"{escape(file)}: {len(names)} tensors of networks that are not used here", highlight=False)
+
+
+@weights_app.command()
+def verify(
+    directory: Annotated[Path, typer.Argument(help="A converted checkpoint.", exists=True, file_okay=False)],
+) -> None:
+    """Check the digest, the names and the shapes of every file of a checkpoint."""
+    from actalker.checkpoint import WeightsError
+    from actalker.checkpoint import verify as verify_files
+
+    try:
+        _tell_files(verify_files(directory))
+    except WeightsError as error:
+        raise BadInput(str(error), "Convert the published files again.") from error
+
+
+def _tell_files(files: "Iterable[FileReport]") -> None:
+    for file in files:
+        told = f"{file.name}: {file.tensors} tensors, {file.parameters:,} parameters, sha256 {file.sha256}"
+        Console().print(told, highlight=False, soft_wrap=True)
 
 
 def _render(

@@ -5,9 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from tasks.finish import Finish
-
 import actalker
+from tasks.finish import Finish
 from tasks.job import Preset
 
 DEMO_CHECKPOINT = Path(actalker.__file__).parent / "checkpoints" / "demo"
@@ -49,7 +48,13 @@ class Rendering:
 
 @dataclass(frozen=True, slots=True)
 class Finishing:
-    """How the rendered picture becomes a video. `captions` is a caption profile's name, or a TOML file's path."""
+    """How the rendered picture becomes a video.
+
+    Attributes:
+        captions: A caption profile's name, or a TOML file's path.
+        highlight: Burnt-in captions colour each word while it is spoken.
+    """
 
     captions: str = "netflix"
+    highlight: bool = False
     finish: Finish = field(default_factory=Finish)

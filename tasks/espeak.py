@@ -153,9 +153,7 @@ def variants() -> tuple[str, ...]:
 def _library(voice: str | None) -> Iterator[tuple[ctypes.CDLL, int]]:
     """A library in its first state, and its sample rate in Hz; unloaded again at the end."""
     with _lock:
-        # The noise comes from the C library's generator, which belongs to the whole process.
         libc = ctypes.CDLL(None)
-        libc.srand(1)
         library = ctypes.CDLL(espeakng_loader.get_library_path())
         try:
             options = _INITIALIZE_PHONEME_EVENTS | _INITIALIZE_DONT_EXIT
@@ -165,6 +163,9 @@ def _library(voice: str | None) -> Iterator[tuple[ctypes.CDLL, int]]:
                 raise OSError(f"espeak-ng does not start with the data in {data.decode()} (error {rate})")
             if voice is not None and library.espeak_SetVoiceByName(voice.encode()) != 0:
                 raise ValueError(f"espeak-ng has no voice {voice!r}")
+            # Both generators of noise, the library's own and C's: the first was just seeded with the time of day.
+            library.espeak_ng_SetRandSeed(ctypes.c_long(1))
+            libc.srand(1)
             yield library, rate
             library.espeak_Terminate()
         finally:

@@ -44,8 +44,11 @@ COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 TICK_S = 0.05
 """How late a cancel flag or a deadline may be noticed while nothing else happens."""
 
-RESERVE_BYTES = 512 << 20
-"""The pool pauses when less than this is free in the workspace: about a dozen clips and a final encode."""
+RESERVE_BYTES = 256 << 20
+"""The pool pauses when less than this is free in the workspace: about six clips of ten seconds."""
+
+SEGMENT_LIMIT_S = {Preset.STILL: 300.0, Preset.DEMO: 1800.0, Preset.ACTALKER: 7200.0}
+"""For ten seconds of video, on a slow and busy machine; what takes longer is stuck."""
 
 SPACE_CHECK_S = 1.0
 OBJECT_STORE_BYTES = 80 << 20
@@ -55,6 +58,7 @@ QUIET_ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # the coming default; without it Ray warns about it
     "RAY_DEDUP_LOGS_SKIP_REGEX": ".",  # a lost worker is an event of ours; Ray prints a paragraph to stdout
+    "RAY_DISABLE_FAILURE_SIGNAL_HANDLER": "1",  # it prints a stack of addresses when the driver is asked to end
     "RAY_ENABLE_AUTO_CONNECT": "0",  # a call without a session is a bug, no reason to start another one
 }
 LOCAL_ENVIRONMENT = {
@@ -158,7 +162,7 @@ class RenderPool:
         address: Of a Ray cluster that runs; it is left running. None starts a session on this machine and ends it.
         actors: How many; None for one a GPU, or else one a core.
         on_event: Told of everything, in the pool's thread: be quick.
-        rules: Limits on time and failures.
+        rules: Limits on time and failures; None for those of the preset.
         load: Makes a worker's renderer, in the worker.
     """
 
@@ -171,11 +175,12 @@ class RenderPool:
         address: str | None = None,
         actors: int | None = None,
         on_event: Callable[[PoolEvent], None] = lambda event: None,
-        rules: Rules = Rules(),  # noqa: B008 - frozen
+        rules: Rules | None = None,
         load: Load = renderers.load,
     ) -> None:
         self._preset, self._weights, self._store, self._load = preset, weights, store, load
-        self._address, self._actors, self._on_event, self._rules = address, actors, on_event, rules
+        self._address, self._actors, self._on_event = address, actors, on_event
+        self._rules = rules or Rules(segment_limit_s=SEGMENT_LIMIT_S[preset])
         self._inbox: queue.SimpleQueue[Callable[[Supervisor], None]] = queue.SimpleQueue()
         self._gate = threading.Lock()
         self._over: ActalkerError | None = None
@@ -326,17 +331,20 @@ def _ray_session(address: str | None, preset: Preset, actors: int | None) -> Ite
     """
     ray = _imported_ray(local=address is None)
     folder = processes.own_folder(processes.state_folder()) / f"ray-{secrets.token_hex(2)}"
-    options = {"address": address} if address else _local_options(folder, preset, actors)
     try:
-        ray.init(logging_level="ERROR", log_to_driver=False, **options)
-    except (ConnectionError, RuntimeError, TimeoutError, ValueError) as error:
-        raise Infrastructure(f"Ray did not start: {error}") from error
-    try:
+        _init(ray, {"address": address} if address else _local_options(folder, preset, actors))
         processes.remember(processes.state_folder())
         yield ray
     finally:
         ray.shutdown(wait_for_processes=True)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _init(ray: ModuleType, options: dict[str, Any]) -> None:
+    try:
+        ray.init(logging_level="ERROR", log_to_driver=False, **options)
+    except (ConnectionError, RuntimeError, TimeoutError, ValueError) as error:
+        raise Infrastructure(f"Ray did not start: {error}") from error
 
 
 def _imported_ray(*, local: bool) -> ModuleType:

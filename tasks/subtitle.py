@@ -25,13 +25,19 @@ _LISTED: Final = 5
     persist_result=False,
 )
 def subtitle(
-    job: Job, speech: Speech, work: Path, profile: str = caption_profile.BASE, highlight: bool = False
+    job: Job,
+    speech: Speech,
+    work: Path,
+    profile: str = caption_profile.BASE,
+    highlight: bool = False,
+    canvas: tuple[int, int] | None = None,
 ) -> Subtitles:
     """Write `work/captions.srt`, `.vtt`, `.ass`, `.ttml`, `words.json` and `compliance.json`.
 
     Args:
         profile: The name of a caption profile, or the path of one's TOML file.
         highlight: Whether the ASS file colours each word while it is spoken.
+        canvas: Width and height of the finished picture, where it is not the rendered one.
 
     Raises:
         BadInput: There is no such profile.
@@ -41,7 +47,7 @@ def subtitle(
     violations = check(captions, norm, speech.language)
     texts = {"words": ("words.json", caption_files.words_json(speech, captions))}
     if captions:
-        size = (job.width, job.height)
+        size = canvas or (job.width, job.height)
         texts |= {
             "srt": ("captions.srt", caption_files.srt(captions)),
             "vtt": ("captions.vtt", caption_files.vtt(captions)),

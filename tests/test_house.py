@@ -26,7 +26,10 @@ def test_every_verb_is_in_the_contracts() -> None:
 
 def test_the_readme_shows_the_tree_as_it_is() -> None:
     shown = set(re.findall(r"^\s+([a-z_]+\.py)\s", (ROOT / "README.md").read_text(), flags=re.MULTILINE))
-    there = {path.name for room in ("flows", "tasks") for path in (ROOT / room).glob("*.py")} - {"__init__.py", "__main__.py"}
+    there = {path.name for room in ("flows", "tasks") for path in (ROOT / room).glob("*.py")} - {
+        "__init__.py",
+        "__main__.py",
+    }
     assert there <= shown, f"not in the README's tree: {sorted(there - shown)}"
 
 

@@ -1,5 +1,10 @@
 """Voices: the same bytes every time, exact words, and a helpful answer to a wrong name."""
 
+import hashlib
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -81,3 +86,12 @@ def test_all_listed_voices_load() -> None:
 
 def test_phonemes_of_single_words() -> None:
     assert espeak.phonemes(("of", "the"), "gmw/en-US") == (("V", "v"), ("D", "@2"))
+
+
+def test_a_sentence_has_the_same_bytes_in_every_process_and_at_every_time() -> None:
+    program = "import hashlib; from tasks import voice; from tests.tasks.test_voice import WORDS;"
+    program += "print(hashlib.sha256(voice.find('en-us').say(WORDS).samples.tobytes()).hexdigest())"
+    command, root = [sys.executable, "-c", program], Path(__file__).parents[2]
+    told = [subprocess.check_output(command, cwd=root, text=True).strip() for _ in range(2)]
+    here = hashlib.sha256(voice.find("en-us").say(WORDS).samples.tobytes()).hexdigest()
+    assert told == [here, here]
