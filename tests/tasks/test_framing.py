@@ -94,9 +94,9 @@ def test_a_square_head_fills_a_square(tmp_path: Path) -> None:
     assert frame.shape == (128, 128, 3) and np.abs(frame.astype(int) - RED[0, 0]).max() <= 4
 
 
-@pytest.mark.parametrize("backdrop", ["no such colour", "/no/such.png", __file__])
+@pytest.mark.parametrize("backdrop", ["no such colour", "/no/such.png", __file__, "#12345", ""])
 def test_a_backdrop_that_is_nothing_is_refused(tmp_path: Path, backdrop: str) -> None:
-    with pytest.raises(BadInput, match="neither a colour nor an image"):
+    with pytest.raises(BadInput, match=r"neither a colour nor an image|is no colour"):
         framed(tmp_path, Framing(Aspect.WIDE, 90, backdrop))
 
 
