@@ -52,6 +52,7 @@ SEGMENT_LIMIT_S = {Preset.STILL: 300.0, Preset.DEMO: 1800.0, Preset.ACTALKER: 72
 
 SPACE_CHECK_S = 1.0
 START_TRIES = 3
+
 OBJECT_STORE_BYTES = 80 << 20
 """Ray's least: nothing of ours goes through it."""
 
@@ -357,7 +358,7 @@ def _start(ray: ModuleType, options: dict[str, Any]) -> None:
     for tries_left in reversed(range(START_TRIES)):
         try:
             ray.init(logging_level="ERROR", log_to_driver=False, **options)
-        except Exception as error:  # noqa: BLE001 - Ray raises the bare class for a slow start
+        except Exception as error:  # Ray raises the bare class for a slow start
             ray.shutdown()
             if not tries_left:
                 raise Infrastructure(f"Ray did not start: {error}") from error
