@@ -50,6 +50,7 @@ def test_a_recording_alone_is_transcribed_where_weights_are_named(
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # Whisper leaves a vocabulary open
 def test_whisper_itself_runs(tmp_path: Path) -> None:
     import torch
     from whisper.model import ModelDimensions, Whisper
