@@ -51,6 +51,8 @@ SEGMENT_LIMIT_S = {Preset.STILL: 300.0, Preset.DEMO: 1800.0, Preset.ACTALKER: 72
 """For ten seconds of video, on a slow and busy machine; what takes longer is stuck."""
 
 SPACE_CHECK_S = 1.0
+START_TRIES = 3
+
 OBJECT_STORE_BYTES = 80 << 20
 """Ray's least: nothing of ours goes through it."""
 
@@ -325,6 +327,23 @@ def _init(ray: ModuleType, options: dict[str, Any]) -> None:
         ray.init(logging_level="ERROR", log_to_driver=False, **options)
     except (ConnectionError, RuntimeError, TimeoutError, ValueError) as error:
         raise Infrastructure(f"Ray did not start: {error}") from error
+
+
+def _start(ray: ModuleType, options: dict[str, Any]) -> None:
+    """Start or join Ray. A node that is not up within 30 s, which Ray does not let us change, is given another try.
+
+    Raises:
+        Infrastructure: It does not come up.
+    """
+    for tries_left in reversed(range(START_TRIES)):
+        try:
+            ray.init(logging_level="ERROR", log_to_driver=False, **options)
+        except Exception as error:  # Ray raises the bare class for a slow start
+            ray.shutdown()
+            if not tries_left:
+                raise Infrastructure(f"Ray did not start: {error}") from error
+        else:
+            return
 
 
 def _imported_ray(*, local: bool) -> ModuleType:

@@ -1,6 +1,6 @@
 """Which implementation of the selective scan runs: by device, or by name. The choice is logged, once per device."""
 
-# ruff: noqa: PLR0917  # the operands of a scan are six, in the order of the papers
+# the operands of a scan are six, in the order of the papers
 # ruff: noqa: PLC0415  # implementations are imported on first use: each costs its compiler's import
 
 import logging
