@@ -44,10 +44,15 @@ COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 TICK_S = 0.05
 """How late a cancel flag or a deadline may be noticed while nothing else happens."""
 
-RESERVE_BYTES = 512 << 20
-"""The pool pauses when less than this is free in the workspace: about a dozen clips and a final encode."""
+RESERVE_BYTES = 256 << 20
+"""The pool pauses when less than this is free in the workspace: about six clips of ten seconds."""
+
+SEGMENT_LIMIT_S = {Preset.STILL: 300.0, Preset.DEMO: 1800.0, Preset.ACTALKER: 7200.0}
+"""For ten seconds of video, on a slow and busy machine; what takes longer is stuck."""
 
 SPACE_CHECK_S = 1.0
+START_TRIES = 3
+
 OBJECT_STORE_BYTES = 80 << 20
 """Ray's least: nothing of ours goes through it."""
 
@@ -159,7 +164,7 @@ class RenderPool:
         address: Of a Ray cluster that runs; it is left running. None starts a session on this machine and ends it.
         actors: How many; None for one a GPU, or else one a core.
         on_event: Told of everything, in the pool's thread: be quick.
-        rules: Limits on time and failures.
+        rules: Limits on time and failures; None for those of the preset.
         load: Makes a worker's renderer, in the worker.
     """
 
@@ -172,11 +177,12 @@ class RenderPool:
         address: str | None = None,
         actors: int | None = None,
         on_event: Callable[[PoolEvent], None] = lambda event: None,
-        rules: Rules = Rules(),  # noqa: B008 - frozen
+        rules: Rules | None = None,
         load: Load = renderers.load,
     ) -> None:
         self._preset, self._weights, self._store, self._load = preset, weights, store, load
-        self._address, self._actors, self._on_event, self._rules = address, actors, on_event, rules
+        self._address, self._actors, self._on_event = address, actors, on_event
+        self._rules = rules or Rules(segment_limit_s=SEGMENT_LIMIT_S[preset])
         self._inbox: queue.SimpleQueue[Callable[[Supervisor], None]] = queue.SimpleQueue()
         self._gate = threading.Lock()
         self._over: ActalkerError | None = None
@@ -327,17 +333,37 @@ def _ray_session(address: str | None, preset: Preset, actors: int | None) -> Ite
     """
     ray = _imported_ray(local=address is None)
     folder = processes.own_folder(processes.state_folder()) / f"ray-{secrets.token_hex(2)}"
-    options = {"address": address} if address else _local_options(folder, preset, actors)
     try:
-        ray.init(logging_level="ERROR", log_to_driver=False, **options)
-    except (ConnectionError, RuntimeError, TimeoutError, ValueError) as error:
-        raise Infrastructure(f"Ray did not start: {error}") from error
-    try:
+        _init(ray, {"address": address} if address else _local_options(folder, preset, actors))
         processes.remember(processes.state_folder())
         yield ray
     finally:
         ray.shutdown(wait_for_processes=True)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _init(ray: ModuleType, options: dict[str, Any]) -> None:
+    try:
+        ray.init(logging_level="ERROR", log_to_driver=False, **options)
+    except (ConnectionError, RuntimeError, TimeoutError, ValueError) as error:
+        raise Infrastructure(f"Ray did not start: {error}") from error
+
+
+def _start(ray: ModuleType, options: dict[str, Any]) -> None:
+    """Start or join Ray. A node that is not up within 30 s, which Ray does not let us change, is given another try.
+
+    Raises:
+        Infrastructure: It does not come up.
+    """
+    for tries_left in reversed(range(START_TRIES)):
+        try:
+            ray.init(logging_level="ERROR", log_to_driver=False, **options)
+        except Exception as error:  # Ray raises the bare class for a slow start
+            ray.shutdown()
+            if not tries_left:
+                raise Infrastructure(f"Ray did not start: {error}") from error
+        else:
+            return
 
 
 def _imported_ray(*, local: bool) -> ModuleType:

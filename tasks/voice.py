@@ -7,7 +7,7 @@ minute (`en-us+f3@140`); or the path of a Piper voice (`.onnx`, its `.onnx.json`
 import difflib
 import re
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
@@ -42,7 +42,7 @@ class Utterance:
     spans_ms: tuple[tuple[int, int], ...] | None
 
 
-class Voice(Protocol):
+class Voice(Hashable, Protocol):
     """What every voice offers."""
 
     @property

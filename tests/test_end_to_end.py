@@ -11,6 +11,7 @@ from pathlib import Path
 
 import av
 import duckdb
+import httpx
 import pytest
 import webvtt
 
@@ -118,6 +119,25 @@ def test_one_edited_sentence_costs_one_segment(workspace: Path, course: Path, pr
     assert len(rendered(workspace)) == len(before) + 1
     newest = events(workspace, "VideoEnded")
     assert sorted(str(event["outcome"]) for event in newest) == ["done"] * 5 + ["reused"] * 3
+
+
+def test_prefect_shows_the_batch_its_rows_and_their_logs(workspace: Path, prefect_server: str) -> None:
+    batch = str(events(workspace, "BatchStarted")[0]["batch_id"])
+
+    def ask(what: str) -> list[dict[str, object]]:
+        return httpx.post(f"{prefect_server}/{what}/filter", json={}, timeout=30).json()
+
+    assert batch in {run["name"] for run in ask("flow_runs")}
+    assert {f"{batch}/{row['id']}" for row in rows()} | {"speak lesson-1"} <= {run["name"] for run in ask("task_runs")}
+    artifacts = {
+        artifact["key"]: artifact for artifact in ask("artifacts") if str(artifact["key"]).endswith(batch[-8:])
+    }
+    (table,) = artifacts.values()
+    assert [row["id"] for row in json.loads(str(table["data"]))] == [row["id"] for row in rows()]
+    assert any(artifact["type"] == "progress" and artifact["data"] == 100 for artifact in ask("artifacts"))
+    wait_for(lambda: any("render took" in str(line["message"]) for line in ask("logs")), "Prefect has the log", 30)
+    log = (workspace / "batches" / batch / "log.txt").read_text()
+    assert "[welcome-ada] render took" in log
 
 
 def test_status_reads_the_ledger(workspace: Path) -> None:
