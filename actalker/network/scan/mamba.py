@@ -1,7 +1,5 @@
 """The selective scan by mamba-ssm's CUDA kernel, where that package is installed and proves itself."""
 
-# the operands of a scan are six, in the order of the papers
-
 import logging
 from collections.abc import Callable
 from functools import cache
