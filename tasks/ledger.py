@@ -8,7 +8,7 @@ docs/ledger.md describes every column. This is the only file that imports pyarro
 
 import os
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -123,6 +123,11 @@ def snapshot(ledger: Path, batch_id: str) -> tuple[Path, ...]:
     tables = Tables()
     for event in journal.replay(journal.path_of(ledger, batch_id)):
         tables.add(event)
+    return write(ledger, batch_id, tables)
+
+
+def write(ledger: Path, batch_id: str, tables: Tables) -> tuple[Path, ...]:
+    """Write a batch's tables whole. Returns the three files."""
     date = datetime.fromtimestamp(tables.started_ms / 1000, UTC).date().isoformat()
     rows: dict[str, Iterable[Row]] = {
         "videos": tables.videos.values(),
@@ -137,7 +142,8 @@ def snapshot(ledger: Path, batch_id: str) -> tuple[Path, ...]:
 
 def _write(path: Path, name: str, rows: Iterable[Row]) -> Path:
     schema = SCHEMAS[name].with_metadata({"actalker.schema": name, "actalker.schema_version": SCHEMA_VERSION})
-    table = pa.Table.from_pylist([_plain(asdict(row)) for row in rows], schema=schema)
+    rows = tuple(rows)
+    table = pa.table({column: [_plain(getattr(row, column)) for row in rows] for column in schema.names}, schema=schema)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
@@ -159,6 +165,6 @@ def read(path: Path) -> pa.Table:
         raise OSError(f"{path} is damaged: {error}") from error
 
 
-def _plain(row: dict[str, object]) -> dict[str, object]:
-    """Maps as the pairs that Arrow wants."""
-    return {name: list(cell.items()) if isinstance(cell, dict) else cell for name, cell in row.items()}
+def _plain(cell: object) -> object:
+    """A map as the pairs that Arrow wants."""
+    return list(cell.items()) if isinstance(cell, dict) else cell

@@ -109,8 +109,10 @@ def _controls(job: Job, segment: Segment, portrait: Portrait) -> Controls:
     if job.driving_video is None:
         raise BadInput(f"row {job.id} has an open motion gate and no driving video", "Give one, or close the gate.")
     driving = driving_frames(job.driving_video, segment.start_frame, segment.end_frame)
-    first = Portrait(driving[0], find_faces(driving[0]))
-    face = usable_face(first, given=False)
+    try:
+        face = usable_face(Portrait(driving[0], find_faces(driving[0])), given=False)
+    except BadInput as error:
+        raise BadInput(f"{job.driving_video}: {error}") from error
     return replace(controls, motion_gate=True, driving=driving, driving_face=face)
 
 

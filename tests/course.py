@@ -22,14 +22,13 @@ def write_portrait(path: Path, seed: int = 0) -> Path:
     return path
 
 
-def write_manifest(folder: Path, scripts: Mapping[str, str], columns: Mapping[str, str] | None = None) -> Path:
-    """A manifest with one row per script, named by the mapping; `columns` hold the same value in every row."""
-    more = columns or {}
+def write_manifest(folder: Path, scripts: Mapping[str, str], size: str = "128") -> Path:
+    """A manifest with one row per script, named by the mapping."""
     write_portrait(folder / "p.png")
-    lines = [",".join(("id", "portrait", "script", "size", *more))]
+    lines = ["id,portrait,script,size"]
     for name, text in scripts.items():
         (folder / f"{name}.md").write_text(text)
-        lines.append(",".join((name, "p.png", f"{name}.md", "128", *more.values())))
+        lines.append(f"{name},p.png,{name}.md,{size}")
     (folder / "course.csv").write_text("\n".join(lines))
     return folder / "course.csv"
 
@@ -84,3 +83,16 @@ def family(pid: int) -> list[psutil.Process]:
 def alive(processes: list[psutil.Process]) -> list[psutil.Process]:
     """Those that still run; zombies wait for their parent only."""
     return [process for process in processes if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
+
+
+def arguments_of(process: psutil.Process) -> list[str]:
+    """A process's command line; empty when it has just ended."""
+    try:
+        return process.cmdline()
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
+        return []
+
+
+def log_of(workspace: Path) -> str:
+    """The logs of all batches of a workspace."""
+    return "".join(path.read_text() for path in workspace.glob("batches/*/log.txt"))

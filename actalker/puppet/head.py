@@ -33,8 +33,13 @@ def face_path(person: Person, face: Face) -> Any:
 def draw_neck(canvas: Any, person: Person) -> None:
     """The neck with the chin's shadow on it."""
     w = person.face_half_width * 0.52
-    neck = curve((-w, 0.10), [(w, 0.10)], [(w * 1.0, 0.33), (w * 1.06, 0.36), (w * 1.14, 0.375)], [(w * 0.95, 0.455), (-w * 0.95, 0.455), (-w * 1.14, 0.375)],
-                 [(-w * 1.06, 0.36), (-w * 1.0, 0.33), (-w, 0.10)])  # fmt: skip
+    neck = curve(
+        (-w, 0.10),
+        [(w, 0.10)],
+        [(w * 1.0, 0.33), (w * 1.06, 0.36), (w * 1.14, 0.375)],
+        [(w * 0.95, 0.455), (-w * 0.95, 0.455), (-w * 1.14, 0.375)],
+        [(-w * 1.06, 0.36), (-w * 1.0, 0.33), (-w, 0.10)],
+    )
     canvas.drawPath(neck, fill(shade(person.skin, 0.35)))
     with Clip(canvas, neck):
         canvas.drawPath(oval((0, person.face_height - 0.05), (w * 1.75, 0.135)), fill(shade(person.skin), 0.75))
@@ -57,9 +62,14 @@ def draw_skin(canvas: Any, person: Person, face: Face, outline: Any) -> None:
     """The face itself: light from one side, warm cheeks, shaded jaw."""
     lit = -1.0 if person.light_from_left else 1.0
     w, skin = person.face_half_width, person.skin
-    canvas.drawPath(outline, linear((lit * w, -0.1), (-lit * w, 0.12), [(mix(skin, WHITE, 0.10), 1), (skin, 1), (shade(skin, 0.34), 1)]))  # fmt: skip
+    canvas.drawPath(
+        outline,
+        linear((lit * w, -0.1), (-lit * w, 0.12), [(mix(skin, WHITE, 0.10), 1), (skin, 1), (shade(skin, 0.34), 1)]),
+    )
     with Clip(canvas, outline):
-        canvas.drawPath(outline, linear((0, 0.12), (0, person.face_height + 0.03), [(shade(skin), 0.0), (shade(skin), 0.38)]))
+        canvas.drawPath(
+            outline, linear((0, 0.12), (0, person.face_height + 0.03), [(shade(skin), 0.0), (shade(skin), 0.38)])
+        )
         glow(canvas, (lit * 0.05, -0.15), (0.16, 0.10), WHITE, 0.16)
         blush = mix((0.93, 0.40, 0.38), skin, 0.25)
         for side in (-1, 1):
@@ -75,13 +85,24 @@ def draw_nose(canvas: Any, person: Person, face: Face) -> None:
     dark = mix(shade(skin), (0.35, 0.12, 0.10), 0.25)
     canvas.save()
     canvas.translate(0.030 * face.yaw, 0)
-    flank = curve((-lit * 0.010, -0.045), [(-lit * 0.012, 0.02), (-lit * w * 1.05, tip - 0.02), (-lit * w * 1.05, tip - 0.004)],
-                  [(-lit * w * 0.5, tip + 0.012), (0, tip + 0.008)], [(-lit * 0.002, 0.02), (-lit * 0.010, -0.045)])  # fmt: skip
+    flank = curve(
+        (-lit * 0.010, -0.045),
+        [(-lit * 0.012, 0.02), (-lit * w * 1.05, tip - 0.02), (-lit * w * 1.05, tip - 0.004)],
+        [(-lit * w * 0.5, tip + 0.012), (0, tip + 0.008)],
+        [(-lit * 0.002, 0.02), (-lit * 0.010, -0.045)],
+    )
     canvas.drawPath(flank, linear((0, -0.04), (0, tip), [(dark, 0.0), (dark, 0.34)]))
     for side in (-1, 1):
-        wing = curve((side * w * 0.98, tip - 0.016), [(side * w * 1.22, tip + 0.006), (side * w * 0.62, tip + 0.005)], close=False)
+        wing = curve(
+            (side * w * 0.98, tip - 0.016),
+            [(side * w * 1.22, tip + 0.006), (side * w * 0.62, tip + 0.005)],
+            close=False,
+        )
         canvas.drawPath(wing, stroke(dark, 0.0055, 0.75))
-    canvas.drawPath(curve((-w * 0.5, tip + 0.005), [(0, tip + 0.016), (w * 0.5, tip + 0.005)], close=False), stroke(dark, 0.0055, 0.7))
+    canvas.drawPath(
+        curve((-w * 0.5, tip + 0.005), [(0, tip + 0.016), (w * 0.5, tip + 0.005)], close=False),
+        stroke(dark, 0.0055, 0.7),
+    )
     glow(canvas, (lit * 0.004, tip - 0.020), (0.016, 0.014), WHITE, 0.42)
     canvas.restore()
 
@@ -95,23 +116,35 @@ def draw_beard(canvas: Any, person: Person, face: Face, outline: Any) -> None:
     alpha = {Beard.STUBBLE: 0.22, Beard.MOUSTACHE: 0.0, Beard.FULL: 0.96}[person.beard]
     lip_y = my - 0.040
     fade = 0.11 if person.beard is Beard.STUBBLE else 0.02
-    area = curve((-w * 1.1, 0.02), [(-w * 0.80, 0.06), (-w * 0.80, 0.12)], [(-w * 0.62, lip_y + 0.012), (-0.055, lip_y), (0, lip_y + 0.006)],
-                 [(0.055, lip_y), (w * 0.62, lip_y + 0.012), (w * 0.80, 0.12)], [(w * 0.80, 0.06), (w * 1.1, 0.02)],
-                 [(w * 1.1, 0.5)], [(-w * 1.1, 0.5)])  # fmt: skip
+    area = curve(
+        (-w * 1.1, 0.02),
+        [(-w * 0.80, 0.06), (-w * 0.80, 0.12)],
+        [(-w * 0.62, lip_y + 0.012), (-0.055, lip_y), (0, lip_y + 0.006)],
+        [(0.055, lip_y), (w * 0.62, lip_y + 0.012), (w * 0.80, 0.12)],
+        [(w * 0.80, 0.06), (w * 1.1, 0.02)],
+        [(w * 1.1, 0.5)],
+        [(-w * 1.1, 0.5)],
+    )
     with Clip(canvas, outline):
         if alpha:
             canvas.drawPath(area, linear((0, fade), (0, fade + 0.10), [(hair, alpha * 0.2), (hair, alpha)]))
     if person.beard is Beard.FULL:
         chin = person.face_height + drop
-        bush = curve((-w * 0.965, 0.12), [(-w * 1.01, 0.25 + drop), (-w * 0.55, chin + 0.028), (0, chin + 0.030)],
-                     [(w * 0.55, chin + 0.028), (w * 1.01, 0.25 + drop), (w * 0.965, 0.12)],
-                     [(w * 0.8, 0.23 + drop), (w * 0.5, chin - 0.015), (0, chin - 0.015)],
-                     [(-w * 0.5, chin - 0.015), (-w * 0.8, 0.23 + drop), (-w * 0.965, 0.12)])  # fmt: skip
+        bush = curve(
+            (-w * 0.965, 0.12),
+            [(-w * 1.01, 0.25 + drop), (-w * 0.55, chin + 0.028), (0, chin + 0.030)],
+            [(w * 0.55, chin + 0.028), (w * 1.01, 0.25 + drop), (w * 0.965, 0.12)],
+            [(w * 0.8, 0.23 + drop), (w * 0.5, chin - 0.015), (0, chin - 0.015)],
+            [(-w * 0.5, chin - 0.015), (-w * 0.8, 0.23 + drop), (-w * 0.965, 0.12)],
+        )
         canvas.drawPath(bush, fill(hair, 0.96))
     if person.beard is not Beard.STUBBLE:
         m = person.mouth_half_width * 1.02
-        tache = curve((0, lip_y - 0.012), [(m * 0.5, lip_y - 0.020), (m * 0.95, my - 0.022), (m * 1.06, my + 0.010)],
-                      [(m * 0.7, my - 0.014), (m * 0.3, my - 0.018), (0, my - 0.017)],
-                      [(-m * 0.3, my - 0.018), (-m * 0.7, my - 0.014), (-m * 1.06, my + 0.010)],
-                      [(-m * 0.95, my - 0.022), (-m * 0.5, lip_y - 0.020), (0, lip_y - 0.012)])  # fmt: skip
+        tache = curve(
+            (0, lip_y - 0.012),
+            [(m * 0.5, lip_y - 0.020), (m * 0.95, my - 0.022), (m * 1.06, my + 0.010)],
+            [(m * 0.7, my - 0.014), (m * 0.3, my - 0.018), (0, my - 0.017)],
+            [(-m * 0.3, my - 0.018), (-m * 0.7, my - 0.014), (-m * 1.06, my + 0.010)],
+            [(-m * 0.95, my - 0.022), (-m * 0.5, lip_y - 0.020), (0, lip_y - 0.012)],
+        )
         canvas.drawPath(tache, fill(hair))

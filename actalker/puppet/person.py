@@ -5,6 +5,8 @@ from enum import StrEnum
 
 import numpy as np
 
+from actalker.shapes import Box
+
 Colour = tuple[float, float, float]
 
 
@@ -53,14 +55,14 @@ def mix(a: Colour, b: Colour, share: float) -> Colour:
     return a[0] + (b[0] - a[0]) * share, a[1] + (b[1] - a[1]) * share, a[2] + (b[2] - a[2]) * share
 
 
-SKINS = [rgb(c) for c in "ffe0cc fad1b4 f1bc97 e3a67d cf8f63 b0744c 8f5a3a 6b4129".split()]
-HAIRS = [rgb(c) for c in "231d1f 3a2620 55372a 7a4c30 a8743f d3a763 8c3f26 b9b4b1 34384a".split()]
-IRISES = [rgb(c) for c in "5b3a22 6e4a2a 4a6b4c 3f6a86 55727f 7a6a3a".split()]
-FABRICS = [
-    rgb(c) for c in "2f4858 33658a 86bbd8 758e4f f26419 d1495b 66507a 3d405b 81b29a e07a5f f2cc8f 264653 e9e4dc".split()
-]
-BACKDROPS = [rgb(c) for c in "cfe3e2 f4d9c6 d9d7ee c8d9ea f3e3c3 dfe8cf eccfd3 b9ccd6 e8e2da a9c2bd".split()]
-LIPS = [rgb(c) for c in "c4616a b5545c d1777a a84a52 c96f62".split()]
+SKINS = [rgb(c) for c in ["ffe0cc", "fad1b4", "f1bc97", "e3a67d", "cf8f63", "b0744c", "8f5a3a", "6b4129"]]
+HAIRS = [rgb(c) for c in ["231d1f", "3a2620", "55372a", "7a4c30", "a8743f", "d3a763", "8c3f26", "b9b4b1", "34384a"]]
+IRISES = [rgb(c) for c in ["5b3a22", "6e4a2a", "4a6b4c", "3f6a86", "55727f", "7a6a3a"]]
+FABRICS = [rgb(c) for c in ["2f4858", "33658a", "86bbd8", "758e4f", "f26419", "d1495b", "66507a"]]
+FABRICS += [rgb(c) for c in ["3d405b", "81b29a", "e07a5f", "f2cc8f", "264653", "e9e4dc"]]
+BACKDROPS = [rgb(c) for c in ["cfe3e2", "f4d9c6", "d9d7ee", "c8d9ea", "f3e3c3"]]
+BACKDROPS += [rgb(c) for c in ["dfe8cf", "eccfd3", "b9ccd6", "e8e2da", "a9c2bd"]]
+LIPS = [rgb(c) for c in ["c4616a", "b5545c", "d1777a", "a84a52", "c96f62"]]
 
 
 @dataclass(frozen=True)
@@ -101,12 +103,12 @@ class Person:
         """Height of the closed lips below the face's origin."""
         return 0.178
 
-    def face_box(self, size: int) -> tuple[int, int, int, int]:
-        """Left, top, right, bottom in pixels of a `size` x `size` picture, brow ridge to chin, the head held upright."""
+    def face_box(self, size: int) -> Box:
+        """Forehead to chin in a picture of `size` x `size`, the head held upright."""
         left = self.centre_x - self.face_half_width
         right = self.centre_x + self.face_half_width
         top, bottom = self.centre_y - 0.22, self.centre_y + self.face_height + 0.02
-        return round(left * size), round(top * size), round(right * size), round(bottom * size)
+        return Box(round(left * size), round(top * size), round(right * size), round(bottom * size))
 
 
 _BEARDLESS = {Hair.LONG, Hair.BOB, Hair.BUN, Hair.WAVES, Hair.SCARF}

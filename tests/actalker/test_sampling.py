@@ -24,6 +24,7 @@ from actalker.sampling import (
     windows,
 )
 from tests.actalker.filling import DATA, fill, noise, relative_error, results, shapes, weight
+from tests.actalker.network.scenes import FRAME, conditions, network
 
 CASES = json.loads((DATA / "sampling_cases.json").read_text())
 
@@ -162,28 +163,44 @@ def test_the_second_order_solver_needs_fewer_steps():
     assert errors["dpm++2m"][0] / errors["dpm++2m"][1] > 3, "second order"
 
 
-def test_progress_and_cancel(unet, reference):
-    clip = scene("audio_only", reference)
-    sampling = replace(settings("audio_only"), padding=0)
-    start, seen = torch.randn(6, 4, 16, 24), []
-    denoise(unet, clip, start, sampling, on_step=lambda done, of: seen.append((done, of)))
+SMALL = Sampling(steps=3, window=4, shift=2, padding=0)
+
+
+def small_scene():
+    """Six frames of 8 x 8 latents for the small networks of `scenes`; audio alone."""
+    known = conditions(FRAME, frames=6)
+    return Scene(
+        reference=torch.randn(4, 8, 8),
+        identity=known.identity[0, 0],
+        signals=tuple(signal[0] for signal in known.signals),
+        silence=tuple(torch.randn_like(signal[0, 0]) for signal in known.signals),
+        masks=known.masks[0],
+        gates=(True, False),
+        time_ids=known.time_ids[0],
+        guide=known.guide[0, 0],
+    )
+
+
+def test_progress_and_cancel():
+    unet, clip, start, seen, asked = network(FRAME), small_scene(), torch.randn(6, 4, 8, 8), [], []
+    denoise(unet, clip, start, SMALL, on_step=lambda done, of: seen.append((done, of)))
     assert seen == [(1, 3), (2, 3), (3, 3)]
-    asked = []
 
     def cancelled():
         asked.append(1)
         return len(seen) == 4
 
     with pytest.raises(CancelledError, match="cancelled in step 2 of 3"):
-        denoise(unet, clip, start, sampling, on_step=lambda done, of: seen.append((done, of)), cancelled=cancelled)
+        denoise(unet, clip, start, SMALL, on_step=lambda done, of: seen.append((done, of)), cancelled=cancelled)
     assert len(asked) == 3, "two windows of the first step, then the first of the second"
 
 
-def test_a_closed_gate_makes_the_whole_result_independent_of_its_signal(unet, reference):
-    clip, sampling = scene("audio_only", reference), replace(settings("audio_only"), steps=1)
-    start = torch.randn(sampling.total(6), 4, 16, 24)
+def test_a_closed_gate_makes_the_whole_result_independent_of_its_signal():
+    unet, clip, start = network(FRAME), small_scene(), torch.randn(6, 4, 8, 8)
     other = replace(clip, signals=(clip.signals[0], torch.full_like(clip.signals[1], float("nan"))))
-    assert torch.equal(denoise(unet, clip, start, sampling), denoise(unet, other, start, sampling))
+    assert torch.equal(denoise(unet, clip, start, SMALL), denoise(unet, other, start, SMALL))
+    louder = replace(clip, signals=(clip.signals[0] + 1, clip.signals[1]))
+    assert not torch.equal(denoise(unet, clip, start, SMALL), denoise(unet, louder, start, SMALL))
 
 
 def test_noise_of_the_wrong_length_is_refused(unet, reference):

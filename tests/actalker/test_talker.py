@@ -86,13 +86,14 @@ def driven(frames, **keywords):
 def test_closed_gates_shut_their_signals_out_of_the_pixels(talker, scene):
     portrait, audio = scene
     rng = np.random.default_rng(1)
-    one, other = rng.integers(0, 255, (2, 12, 64, 64, 3), np.uint8)
-    assert np.array_equal(render(talker, scene, driven(one)), render(talker, scene, driven(other)))
+    one, other = rng.integers(0, 255, (2, 4, 64, 64, 3), np.uint8)
+    few = {"span": (0, 4)}
+    assert np.array_equal(render(talker, scene, driven(one, **few)), render(talker, scene, driven(other, **few)))
     by_motion = {"audio_gate": False, "motion_gate": True}
     moved = render(talker, scene, driven(one, **by_motion))
     assert np.array_equal(moved, render(talker, (portrait, -audio), driven(one, **by_motion)))
     assert not np.array_equal(moved, render(talker, scene, driven(other, **by_motion)))
-    both = render(talker, scene, driven(one, motion_gate=True))
+    both = render(talker, scene, driven(one, motion_gate=True, **few))
     assert not np.array_equal(both, moved)
 
 

@@ -1,7 +1,5 @@
 """The selective scan by mamba-ssm's CUDA kernel, where that package is installed and proves itself."""
 
-# ruff: noqa: PLR0917  # the operands of a scan are six, in the order of the papers
-
 import logging
 from collections.abc import Callable
 from functools import cache

@@ -1,7 +1,10 @@
 """Face detection: a real photograph is found offline, and every unusable portrait is refused with its numbers."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+from PIL import Image
 
 from actalker.encoders.faces import (
     Face,
@@ -66,3 +69,33 @@ def test_yunets_landmarks_tell_how_far_a_face_is_turned():
 def test_a_missing_model_file_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="no YuNet model at"):
         YuNetDetector(tmp_path / "yunet.onnx")
+
+
+PORTRAITS = sorted((Path(__file__).parents[3] / "examples" / "course" / "portraits").glob("*.png"))
+
+
+def opened(path):
+    return np.asarray(Image.open(path).convert("RGB"))
+
+
+@pytest.mark.parametrize("path", PORTRAITS, ids=lambda path: path.stem)
+def test_the_cascades_find_the_one_face_of_each_example_portrait(path):
+    picture = opened(path)
+    size = Size(*picture.shape[:2])
+    box = select_face(HaarDetector().detect(picture), size, FaceLimits())
+    assert box.left < size.width // 2 < box.right
+    assert box.top < size.height // 2 < box.bottom
+    assert 0.3 < box.size.width / size.width < 0.7
+
+
+def test_two_people_in_one_picture_are_counted():
+    both = np.concatenate([opened(PORTRAITS[0]), opened(PORTRAITS[1])], axis=1)
+    found = HaarDetector().detect(both)
+    assert [face.turn for face in found] == [0.0, 0.0]
+    assert sorted(face.box.left // 512 for face in found) == [0, 1]
+    with pytest.raises(FaceError, match="2 faces found"):
+        select_face(found, Size(*both.shape[:2]), FaceLimits())
+
+
+def test_the_examples_are_there():
+    assert len(PORTRAITS) >= 3

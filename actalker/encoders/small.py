@@ -1,0 +1,167 @@
+"""Small encoders for the demo checkpoint: sound, identity and motion to a few dozen numbers a frame.
+
+N frames. The published encoders (Whisper, ArcFace, ResNets) know real voices and faces; these know the puppet's.
+"""
+
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from whisper.audio import HOP_LENGTH, N_FFT, mel_filters
+
+from actalker.encoders.crops import MASK_MARGIN, crop
+from actalker.encoders.projections import AudioProjection, IdentityProjection
+from actalker.encoders.widths import SmallWidths
+from actalker.shapes import Box, Size
+
+MELS = 80
+STEPS_PER_FRAME = 4  # 100 Hz over 25 fps
+CONTEXT_FRAMES = 5  # to either side
+WINDOW = STEPS_PER_FRAME * (2 * CONTEXT_FRAMES + 1)
+CROP = 64
+_HIDDEN = 128  # of the projections
+_FLOOR = 1e-6
+
+MOTION_SIGNALS = ("open", "wide", "round", "tongue", "brow", "blink", "smile", "gaze_x", "gaze_y", "roll_deg", "yaw")
+"""What the motion encoder reads off a face, in units of `Face`; the roll in degrees. Position is not among them, as in
+the published network, whose translation is multiplied by zero."""
+
+
+def log_mel(audio: Tensor) -> Tensor:
+    """Audio (S,) at 16 kHz in [-1, 1] -> (S / 160, 80) at 100 Hz, about in [-1, 1]; Whisper's filter bank.
+
+    Unlike Whisper's own function it does not scale by the loudest moment of the clip, so that a frame's numbers do not
+    depend on what is said elsewhere.
+    """
+    spectrum = torch.stft(audio, N_FFT, HOP_LENGTH, window=torch.hann_window(N_FFT), return_complex=True)
+    power = spectrum[:, :-1].abs() ** 2  # (201, S / 160)
+    mel: Tensor = mel_filters(audio.device, MELS) @ power
+    return (mel.clamp_min(_FLOOR).log10() / 4).T.contiguous()
+
+
+def mel_windows(audio: Tensor) -> Tensor:
+    """Audio (640 N,) -> what the audio encoder sees of each frame: (N, 44, 80), 200 ms of context to either side."""
+    reach = STEPS_PER_FRAME * CONTEXT_FRAMES
+    mel = F.pad(
+        log_mel(audio[: len(audio) // 640 * 640]), (0, 0, reach, reach), value=float(torch.tensor(_FLOOR).log10() / 4)
+    )
+    return mel.unfold(0, WINDOW, STEPS_PER_FRAME).transpose(1, 2)
+
+
+class AudioEncoder(nn.Module):
+    """Mel windows to features; the head on top names the mouth shape, and is what the encoder is trained by."""
+
+    def __init__(self, features: int = 64, width: int = 128, visemes: int = 4) -> None:
+        super().__init__()
+        self.convs = nn.Sequential(
+            nn.Conv1d(MELS, width, 5, stride=2, padding=2), nn.GELU(),
+            nn.Conv1d(width, width, 5, stride=2, padding=2), nn.GELU(),
+            nn.Conv1d(width, width, 3, padding=1), nn.GELU(),
+        )  # fmt: skip
+        self.out = nn.Sequential(
+            nn.Linear(width * WINDOW // 4, 2 * features), nn.GELU(), nn.Linear(2 * features, features)
+        )
+        self.head = nn.Sequential(nn.GELU(), nn.Linear(features, visemes))
+
+    def forward(self, windows: Tensor) -> Tensor:
+        """(N, 44, 80) -> (N, features)."""
+        result: Tensor = self.out(self.convs(windows.transpose(1, 2)).flatten(1))
+        return result
+
+    def visemes(self, windows: Tensor) -> Tensor:
+        """(N, 44, 80) -> open, wide, round and tongue, (N, 4)."""
+        result: Tensor = self.head(self(windows))
+        return result
+
+
+class CropEncoder(nn.Module):
+    """A conv net over a 64 x 64 crop of the face."""
+
+    def __init__(self, outputs: int, width: int = 32) -> None:
+        super().__init__()
+        widths = (3, width, 2 * width, 3 * width, 4 * width)
+        layers: list[nn.Module] = []
+        for before, after in pairwise(widths):
+            layers += [nn.Conv2d(before, after, 3, stride=2, padding=1), nn.GroupNorm(8, after), nn.SiLU()]
+        self.convs = nn.Sequential(*layers)
+        self.out = nn.Sequential(nn.Linear(widths[-1] * (CROP // 16) ** 2, 128), nn.SiLU(), nn.Linear(128, outputs))
+
+    def forward(self, crops: Tensor) -> Tensor:
+        """(N, 3, 64, 64) in [-1, 1] -> (N, outputs)."""
+        result: Tensor = self.out(self.convs(crops).flatten(1))
+        return result
+
+
+class IdentityEncoder(CropEncoder):
+    """Who it is: a point on the unit sphere."""
+
+    def __init__(self, features: int = 64) -> None:
+        super().__init__(features)
+
+    def forward(self, crops: Tensor) -> Tensor:
+        """(N, 3, 64, 64) in [-1, 1] -> (N, features) of length 1."""
+        return F.normalize(super().forward(crops), dim=-1)
+
+
+class MotionEncoder(CropEncoder):
+    """What the face does: the values of `MOTION_SIGNALS`, whoever it is."""
+
+    def __init__(self) -> None:
+        super().__init__(len(MOTION_SIGNALS))
+
+
+class SmallEncoders(nn.Module):
+    """See `Encoders` for the methods; features are what the convolutions give, tokens what the network takes."""
+
+    def __init__(self, widths: SmallWidths) -> None:
+        super().__init__()
+        self.audio_encoder = AudioEncoder(widths.audio_features)
+        self.identity_encoder = IdentityEncoder(widths.identity_features)
+        self.motion_encoder = MotionEncoder()
+        self.audio_projection = AudioProjection(widths.audio_features, _HIDDEN, widths.audio_tokens, widths.tokens)
+        self.identity_projection = IdentityProjection(widths.identity_features, _HIDDEN, widths.tokens)
+        # No normalisation as in the published one: the size of a gesture is what it says.
+        self.motion_projection = nn.Sequential(
+            nn.Linear(len(MOTION_SIGNALS), _HIDDEN), nn.SiLU(), nn.Linear(_HIDDEN, widths.tokens)
+        )
+
+    def audio_tokens(self, features: Tensor) -> Tensor:
+        """(..., features) -> (..., T, D)."""
+        result: Tensor = self.audio_projection(features[..., None, None, :])
+        return result
+
+    def identity_tokens(self, features: Tensor) -> Tensor:
+        """(..., features) -> (..., 1, D)."""
+        result: Tensor = self.identity_projection(features)[..., None, :]
+        return result
+
+    def motion_tokens(self, signals: Tensor) -> Tensor:
+        """(..., 11) -> (..., 1, D)."""
+        result: Tensor = self.motion_projection(signals)[..., None, :]
+        return result
+
+    def audio(self, samples: Tensor) -> Tensor:
+        """(S,) -> (S // 640, T, D)."""
+        return self.audio_tokens(self.audio_encoder(mel_windows(samples)))
+
+    def identity(self, portrait: Tensor, box: Box) -> Tensor:
+        """(3, H, W) -> (1, D)."""
+        return self.identity_tokens(self.identity_encoder(face_crops(portrait[None], box))[0])
+
+    def motion(self, frames: Tensor, box: Box) -> Tensor:
+        """(n, 3, H, W) -> (n, 1, D)."""
+        return self.motion_tokens(self.motion_encoder(face_crops(frames, box)))
+
+    def silence(self) -> tuple[Tensor, Tensor]:
+        """The tokens of features that are all zero."""
+        zeros = self.audio_projection.proj1.weight.new_zeros
+        return self.audio_tokens(zeros(self.audio_projection.proj1.in_features)), self.motion_tokens(
+            zeros(len(MOTION_SIGNALS))
+        )
+
+
+def face_crops(pictures: Tensor, box: Box) -> Tensor:
+    """(N, 3, H, W) in [0, 1] -> what identity and motion encoder see, (N, 3, 64, 64) in [-1, 1]."""
+    face = box.enlarged(*MASK_MARGIN, within=Size(*pictures.shape[-2:]))
+    return crop(pictures, face, CROP) * 2 - 1

@@ -1,0 +1,1 @@
+"""Fitting the network: data, objectives and the loop. `flows/train.py` decides where it runs."""

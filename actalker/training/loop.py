@@ -1,0 +1,153 @@
+"""The training loop: AdamW with warm-up and cool-down, a moving average, and a state that survives kill -9.
+
+A step is a pure function of the state before it and of its number, so a resumed run is the uninterrupted one, bit for
+bit. Nothing here knows what is trained: an objective is a module with a `loss`.
+"""
+
+import json
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+Metrics = dict[str, float]
+OnMetrics = Callable[[int, Metrics], None]
+
+
+class Objective(Protocol):
+    """What can be trained."""
+
+    def loss(self, step: int) -> tuple[Tensor, Metrics]:
+        """Scalar loss of step `step`, whose batch depends on nothing but its number, and figures for the log."""
+
+    def module(self) -> nn.Module:
+        """The module whose parameters that require gradients are trained."""
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long and how fast."""
+
+    steps: int
+    learning_rate: float
+    warmup_steps: int = 100
+    cooldown_share: float = 0.3
+    """Last share of the steps in which the rate falls linearly to a twentieth."""
+    weight_decay: float = 0.01
+    ema: float = 0.998
+    clip_norm: float = 1.0
+
+    def rate(self, step: int) -> float:
+        """Learning rate of a step: trapezoid, so that a longer run shares its beginning with a shorter one."""
+        left = (self.steps - step) / max(self.cooldown_share * self.steps, 1)
+        return self.learning_rate * min((step + 1) / max(self.warmup_steps, 1), max(left, 0.05), 1.0)
+
+
+class Run:
+    """A training run in a folder: `state.pt` (everything to go on) and `metrics.jsonl`."""
+
+    def __init__(self, objective: Objective, schedule: Schedule, folder: Path) -> None:
+        self.objective, self.schedule, self.folder = objective, schedule, folder
+        self.weights = {n: p for n, p in objective.module().named_parameters() if p.requires_grad}
+        self.average = {name: weight.detach().clone() for name, weight in self.weights.items()}
+        self.optimizer = torch.optim.AdamW(
+            self.weights.values(), schedule.learning_rate, betas=(0.9, 0.99), weight_decay=schedule.weight_decay
+        )
+        self.step = 0
+        folder.mkdir(parents=True, exist_ok=True)
+        if self.state_path.exists():
+            self._restore()
+
+    @property
+    def state_path(self) -> Path:
+        """The one file that a resumed run needs."""
+        return self.folder / "state.pt"
+
+    @property
+    def log_path(self) -> Path:
+        """One JSON object per logged step."""
+        return self.folder / "metrics.jsonl"
+
+    def train(self, on_metrics: OnMetrics | None = None, save_every_s: float = 60.0, log_every: int = 20) -> None:
+        """Run to the schedule's last step, saving on the way and at the end."""
+        saved = time.monotonic()
+        while self.step < self.schedule.steps:
+            metrics = self._advance()
+            if self.step % log_every == 0:
+                self._log(metrics, on_metrics)
+            if time.monotonic() - saved > save_every_s:
+                self.save()
+                saved = time.monotonic()
+        self.save()
+
+    def _advance(self) -> Metrics:
+        torch.manual_seed(self.step)  # for layers that draw from the global generator, such as mask-drop
+        loss, metrics = self.objective.loss(self.step)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        norm = nn.utils.clip_grad_norm_(self.weights.values(), self.schedule.clip_norm)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.schedule.rate(self.step)
+        self.optimizer.step()
+        self._follow()
+        self.step += 1
+        return {"loss": float(loss.detach()), "gradient_norm": float(norm), **metrics}
+
+    @torch.no_grad()
+    def _follow(self) -> None:
+        """Move the average; early on it follows faster, so that the first weights do not stay in it."""
+        decay = min(self.schedule.ema, (1 + self.step) / (10 + self.step))
+        torch._foreach_lerp_(list(self.average.values()), [w.detach() for w in self.weights.values()], 1 - decay)
+
+    def save(self) -> None:
+        """Publish the state in one rename: a kill at any moment leaves the old or the new state, whole."""
+        state = {
+            "step": self.step,
+            "weights": {name: weight.detach() for name, weight in self.weights.items()},
+            "average": self.average,
+            "optimizer": self.optimizer.state_dict(),
+        }
+        part = self.state_path.with_suffix(f".{os.getpid()}.part")
+        with part.open("wb") as file:
+            torch.save(state, file)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(self.state_path)
+
+    def _restore(self) -> None:
+        state = torch.load(self.state_path, weights_only=True)
+        if state["weights"].keys() != self.weights.keys():
+            raise ValueError(
+                f"{self.state_path} holds another network: train into an empty folder, or give its settings"
+            )
+        with torch.no_grad():
+            for name, weight in self.weights.items():
+                weight.copy_(state["weights"][name])
+        self.average = state["average"]
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.step = state["step"]
+        self._cut_log()
+
+    def _cut_log(self) -> None:
+        """Forget logged steps after the restored one: they will be run, and logged, again."""
+        if self.log_path.exists():
+            lines = [line for line in self.log_path.read_text().splitlines() if line.endswith("}")]
+            kept = [line for line in lines if json.loads(line)["step"] <= self.step]
+            self.log_path.write_text("".join(f"{line}\n" for line in kept))
+
+    def _log(self, metrics: Metrics, on_metrics: OnMetrics | None) -> None:
+        with self.log_path.open("a") as file:
+            file.write(json.dumps({"step": self.step, "time_s": round(time.time(), 1), **metrics}) + "\n")
+        if on_metrics is not None:
+            on_metrics(self.step, metrics)
+
+
+def averaged_weights(folder: Path) -> dict[str, Tensor]:
+    """The moving average that a run has reached: what a checkpoint is made of."""
+    average: dict[str, Tensor] = torch.load(folder / "state.pt", weights_only=True)["average"]
+    return average

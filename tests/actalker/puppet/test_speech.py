@@ -1,0 +1,91 @@
+import numpy as np
+import pytest
+
+from actalker.puppet.clip import held_out_clip, training_clip
+from actalker.puppet.espeak import Speech, Unit, synthesise
+from actalker.puppet.performance import gestures, performance, signal
+from actalker.puppet.sentences import HELD_OUT, paragraph
+from actalker.puppet.visemes import FPS, visemes
+
+
+def test_words_and_phonemes_carry_their_samples() -> None:
+    speech = synthesise("Mama bought new shoes.")
+    assert [word.text for word in speech.words] == ["Mama", "bought", "new", "shoes"]
+    starts = [unit.start_sample for unit in speech.phonemes]
+    assert starts == sorted(starts)
+    assert starts[-1] <= len(speech.samples)
+    assert np.abs(speech.samples).max() > 3000
+
+
+def test_speech_is_the_same_twice_and_differs_between_voices() -> None:
+    first, second, other = (synthesise("Good morning.", voice) for voice in ("en-us", "en-us", "en-us+f3"))
+    assert np.array_equal(first.samples, second.samples)
+    assert not np.array_equal(first.samples[:5000], other.samples[:5000])
+
+
+@pytest.mark.parametrize(
+    ("text", "voice", "said"), [("Hi", "klingon-x", "klingon-x"), ("", "en-us", "at least one word")]
+)
+def test_what_cannot_be_spoken_is_refused_with_the_reason(text: str, voice: str, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        synthesise(text, voice)
+
+
+def _speech(*phonemes: tuple[str, float]) -> Speech:
+    """Phonemes of given lengths in seconds, without sound."""
+    units, at = [], 0.0
+    for text, seconds in phonemes:
+        units.append(Unit(text, round(at * 16000)))
+        at += seconds
+    return Speech(np.zeros(round(at * 16000), np.int16), 16000, (), tuple(units))
+
+
+def test_lips_meet_for_a_p_between_open_vowels() -> None:
+    mouth = visemes(_speech(("ɑː", 0.4), ("p", 0.12), ("ɑː", 0.4)), 23)[:, 0]
+    assert mouth[5] > 0.9
+    assert mouth[round(0.46 * FPS)] < 0.1
+    assert mouth[18] > 0.9
+
+
+def test_a_diphthong_moves_from_open_to_round() -> None:
+    curve = visemes(_speech(("aʊ", 0.6)), 15)
+    assert curve[3, 0] > 0.8 > curve[12, 0]
+    assert curve[3, 2] < 0.2
+    assert curve[11, 2] > 0.6
+
+
+def test_the_mouth_is_closed_in_silence_and_after_the_speech() -> None:
+    curve = visemes(_speech(("ɑː", 0.3), ("", 0.7)), 50)
+    assert curve[15:, 0].max() < 1e-6
+
+
+def test_gestures_do_not_depend_on_what_is_said() -> None:
+    one, two = (performance(synthesise(text), 5, 60) for text in ("Ah.", "Several other words are said here."))
+    assert [face.brow for face in one] == [face.brow for face in two]
+    assert [face.open for face in one] != [face.open for face in two]
+
+
+def test_gestures_are_lively_and_bounded() -> None:
+    curves = gestures(3, 2000)
+    brow, blink, smile = curves[:, 0], curves[:, 1], curves[:, 2]
+    assert np.abs(brow).max() <= 1
+    assert np.ptp(brow) > 0.8
+    assert 15 <= np.sum((blink[1:] >= 1) & (blink[:-1] < 1)) <= 60  # in 80 seconds
+    assert smile.min() >= -0.6
+    assert np.abs(np.diff(curves[:, 5:7], axis=0)).max() < 0.002  # the head never jumps
+
+
+def test_clips_are_pure_functions_and_the_evaluation_is_kept_apart() -> None:
+    first, again = training_clip(11, 30), training_clip(11, 30)
+    assert first.faces == again.faces
+    assert np.array_equal(first.audio(), again.audio())
+    assert first.audio().shape == (30 * 640,)
+    training = " ".join(paragraph(seed, 3) for seed in range(200))
+    assert not any(sentence in training for sentence in HELD_OUT)
+    assert held_out_clip(0, 30).person not in {training_clip(seed, 1).person for seed in range(50)}
+
+
+def test_liveliness_stills_the_head_alone() -> None:
+    still = training_clip(4, 40, liveliness=0.0).faces
+    assert {face.x for face in still} == {0.0}
+    assert np.ptp(signal(still, "brow")) > 0

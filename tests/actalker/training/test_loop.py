@@ -1,0 +1,110 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from actalker.training.loop import Run, Schedule, averaged_weights
+
+PROGRAM = """
+import sys, time
+from pathlib import Path
+import torch
+from torch import nn
+from actalker.training.loop import Run, Schedule
+
+torch.set_num_threads(1)
+
+class Fit:
+    def __init__(self):
+        torch.manual_seed(0)
+        self.net = nn.Sequential(nn.Linear(8, 32), nn.Dropout(0.2), nn.Linear(32, 1))
+
+    def module(self):
+        return self.net
+
+    def loss(self, step):
+        x = torch.randn(16, 8, generator=torch.Generator().manual_seed(step))
+        loss = (self.net(x) - x.sum(1, keepdim=True)).square().mean()
+        time.sleep(float(sys.argv[2]))
+        return loss, {}
+
+schedule = Schedule(steps=120, learning_rate=1e-2, warmup_steps=10)
+Run(Fit(), schedule, Path(sys.argv[1])).train(save_every_s=0.05, log_every=5)
+"""
+
+
+def _start(folder: Path, pause_s: float) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen([sys.executable, "-c", PROGRAM, str(folder), str(pause_s)])
+
+
+def test_a_run_killed_again_and_again_ends_as_the_uninterrupted_one(tmp_path: Path) -> None:
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    assert _start(whole, 0).wait() == 0
+    kills = 0
+    while kills < 2:
+        process = _start(broken, 0.03)
+        before = _step(broken)
+        while process.poll() is None and _step(broken) <= before:
+            time.sleep(0.05)
+        if process.poll() is None:
+            os.kill(process.pid, signal.SIGKILL)
+            kills += 1
+        process.wait()
+    assert _step(broken) < 120  # it really was stopped on the way
+    assert _start(broken, 0).wait() == 0
+    one, two = (torch.load(folder / "state.pt", weights_only=True) for folder in (whole, broken))
+    assert one["step"] == two["step"] == 120
+    for part in ("weights", "average"):
+        assert all(torch.equal(one[part][name], two[part][name]) for name in one[part])
+    logs = [[json.loads(line) for line in (f / "metrics.jsonl").read_text().splitlines()] for f in (whole, broken)]
+    assert [(line["step"], line["loss"]) for line in logs[0]] == [(line["step"], line["loss"]) for line in logs[1]]
+
+
+def _step(folder: Path) -> int:
+    path = folder / "state.pt"
+    return int(torch.load(path, weights_only=True)["step"]) if path.exists() else 0
+
+
+class _Line:
+    """y = 3 x, learned by one weight."""
+
+    def __init__(self) -> None:
+        self.net = torch.nn.Linear(1, 1, bias=False)
+        torch.nn.init.zeros_(self.net.weight)
+
+    def module(self) -> torch.nn.Module:
+        return self.net
+
+    def loss(self, step: int) -> tuple[torch.Tensor, dict[str, float]]:
+        x = torch.randn(32, 1, generator=torch.Generator().manual_seed(step))
+        return (self.net(x) - 3 * x).square().mean(), {}
+
+
+def test_training_learns_and_calls_back(tmp_path: Path) -> None:
+    seen: list[int] = []
+    schedule = Schedule(steps=200, learning_rate=0.1, warmup_steps=1, ema=0.9, weight_decay=0)
+    Run(_Line(), schedule, tmp_path).train(lambda step, _: seen.append(step), log_every=50)
+    assert seen == [50, 100, 150, 200]
+    assert averaged_weights(tmp_path)["weight"].item() == pytest.approx(3, abs=0.05)
+
+
+def test_the_rate_rises_holds_and_falls() -> None:
+    schedule = Schedule(steps=100, learning_rate=1.0, warmup_steps=10, cooldown_share=0.5)
+    assert schedule.rate(0) == pytest.approx(0.1)
+    assert schedule.rate(30) == 1.0
+    assert schedule.rate(75) == pytest.approx(0.5)
+    assert schedule.rate(100) == pytest.approx(0.05)
+
+
+def test_another_network_in_the_folder_is_refused(tmp_path: Path) -> None:
+    Run(_Line(), Schedule(1, 0.1), tmp_path).train()
+    other = _Line()
+    other.net = torch.nn.Linear(1, 1)
+    with pytest.raises(ValueError, match="another network"):
+        Run(other, Schedule(1, 0.1), tmp_path)
