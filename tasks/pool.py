@@ -17,7 +17,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, wait
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import ModuleType, TracebackType
@@ -30,6 +29,7 @@ from tasks.events import Kind, PoolEvent
 from tasks.job import Clip, Job, Preset, Segment
 from tasks.render_worker import Outfit, RenderWorker
 from tasks.renderers import Renderer
+from tasks.staff import staff_of
 from tasks.store import Store
 from tasks.supervisor import Rules, Supervisor
 
@@ -247,7 +247,7 @@ class RenderPool:
             self._store.sweep()
 
     def _serve(self, ray: ModuleType) -> None:
-        staff = _staff(ray, self._preset, self._actors)
+        staff = staff_of(ray.cluster_resources(), self._preset, self._actors)
         with _token(self._store) as (token, secret):
             outfit = Outfit(self._store.root, token, secret, self._preset, self._weights, staff.threads, self._load)
             crew = RayCrew(ray, outfit, staff.resources, self._inbox.put)
@@ -302,26 +302,6 @@ class _SpaceGauge:
             self._until = now + SPACE_CHECK_S
             self._enough = shutil.disk_usage(self._folder).free >= RESERVE_BYTES
         return self._enough
-
-
-@dataclass(frozen=True, slots=True)
-class Staff:
-    """How many workers, what each one occupies, and with how many threads it computes."""
-
-    workers: int
-    resources: dict[str, float]
-    threads: int
-
-
-def _staff(ray: ModuleType, preset: Preset, actors: int | None) -> Staff:
-    """A GPU worker has a whole GPU; without GPUs the cores are shared out, one a worker unless fewer are wanted."""
-    found = ray.cluster_resources()
-    gpus, cores = int(found.get("GPU", 0)), max(1, int(found.get("CPU", 1)))
-    if gpus and preset is not Preset.STILL:
-        return Staff(min(actors or gpus, gpus), {"num_gpus": 1, "num_cpus": 1}, max(1, cores // gpus))
-    workers = actors or (1 if preset is Preset.ACTALKER else cores)  # several copies of SVD do not fit into memory
-    threads = 1 if preset is Preset.STILL else max(1, cores // workers)
-    return Staff(workers, {"num_cpus": threads}, threads)
 
 
 @contextmanager

@@ -1,4 +1,8 @@
-"""The network's objective: v-prediction under EDM weighting, with gates, mask-drop and condition dropout.
+"""The network's objective: clean latents from noisy ones, with gates, mask-drop and condition dropout.
+
+The published network predicts v. Trained from nothing for 700 steps, v gave no lip sync and 23 dB, clean latents 0.70
+and 29 dB: v asks a narrow network to carry the noise of 64 channels through. Where v is wanted, the two are one line
+apart (`actalker.sampling`).
 
 B clips, F frames, C latent channels on h x w, K = 2 signals: audio, then motion.
 """
@@ -19,6 +23,8 @@ from actalker.training.loop import Metrics
 
 TIME_IDS = (25.0, 12.0, 20.0)
 _LARGEST_LEVEL_WEIGHT = 3.0
+"""The weight of a noise level is that of v-prediction, 1 + 1 / sigma^2 (EDM with unit data), up to here: the faintest
+noise would have all the say otherwise."""
 GATES = ((True, False), (False, True), (True, True))
 
 
@@ -70,7 +76,7 @@ class Trainee(nn.Module):
 
 
 class DiffusionObjective:
-    """Mean weighted squared error of v over a batch that depends on the step's number alone."""
+    """Mean weighted squared error of the clean latents over a batch that depends on the step's number alone."""
 
     def __init__(
         self, trainee: Trainee, examples: Examples, channel_weight: Tensor, recipe: Recipe, size: int = 256
