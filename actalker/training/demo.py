@@ -130,12 +130,14 @@ def trained_encoders(folder: Path, config: CheckpointConfig) -> SmallEncoders:
     return encoders
 
 
-def train_network(folder: Path, plan: Plan, on_metrics: OnMetrics | None = None, name: str = "unet") -> None:
+def train_network(
+    folder: Path, plan: Plan, on_metrics: OnMetrics | None = None, name: str = "unet", device: str = "cpu"
+) -> None:
     """Network, guide and projections, on encoders and transform as they are; the run's folder is `name`."""
     config, recipe = plan.config, plan.recipe
     encoders, autoencoder = trained_encoders(folder, config), transform(folder, config, plan.people)
     torch.manual_seed(1)
-    trainee = Trainee(config.network, encoders)
+    trainee = Trainee(config.network, encoders).to(device)
     examples = PuppetExamples(folder / "clips", autoencoder, encoders, config.picture.short_edge, plan.liveliness)
     objective = DiffusionObjective(trainee, examples, 1 / autoencoder.scale, recipe)
     Run(objective, Schedule(plan.network_steps, plan.network_rate, 80, ema=0.998), folder / name).train(on_metrics)
