@@ -139,9 +139,8 @@ def master(wav: Path, frames: int, target: Target, bed: Bed | None, work: Path) 
 
 
 def _measured(sound: Any, what: str) -> Loudness:
-    summary = media.execute(
-        media.sink([sound.filter("ebur128", peak="true", framelog="quiet")], "-", "null"), what=what, time_limit_s=3600
-    )
+    meter = media.sink([sound.filter("ebur128", peak="true", framelog="verbose")], "-", "null")
+    summary = media.execute(meter, what=what, time_limit_s=3600)
     figures = dict(re.findall(r"^\s+(I|LRA|Peak):\s+(-?[\d.]+|-?inf|nan)", summary, re.MULTILINE))
     return Loudness(float(figures["I"]), float(figures["LRA"]), float(figures["Peak"]))
 

@@ -103,7 +103,11 @@ def test_without_words_there_are_no_captions_and_the_reason_is_given(tmp_path: P
     subtitles = subtitle.fn(JOB, silent, tmp_path)
     assert subtitles.captions == ()
     assert set(subtitles.files) == {"words"}
-    assert "nobody knows" in subtitles.notes[0]
+    assert "no script" in subtitles.notes[0]
+    with_script = subtitle.fn(replace(JOB, script="Hej.", language="fo"), replace(silent, language="fo"), tmp_path)
+    assert "nobody here can read 'fo'" in with_script.notes[0]
+    unheard = subtitle.fn(replace(JOB, script="Hello."), replace(silent, unspoken=("Hello.",)), tmp_path)
+    assert "nothing of the script is heard" in unheard.notes[0]
 
 
 def test_profiles_come_with_the_program_or_from_the_user(tmp_path: Path) -> None:

@@ -6,8 +6,6 @@ of steps and recomputes the rest. Gradients of B and C are summed by atomic addi
 order is not fixed: they may differ between runs in their last bits.
 """
 
-# the operands of a scan are six, in the order of the papers
-
 import torch
 import triton
 from torch import Tensor
