@@ -45,8 +45,8 @@ COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 TICK_S = 0.05
 """How late a cancel flag or a deadline may be noticed while nothing else happens."""
 
-RESERVE_BYTES = 256 << 20
-"""The pool pauses when less than this is free in the workspace: about six clips of ten seconds."""
+RESERVE_BYTES = 512 << 20
+"""The pool pauses when less than this is free in the workspace: about a dozen clips of ten seconds."""
 
 SEGMENT_LIMIT_S = {Preset.STILL: 300.0, Preset.DEMO: 1800.0, Preset.ACTALKER: 7200.0}
 """For ten seconds of video, on a slow and busy machine; what takes longer is stuck."""
