@@ -17,11 +17,22 @@ from actalker.puppet.visemes import FPS
 
 SAMPLE_RATE = 16_000
 _VOICES = [f"en-us+{v}" for v in ("m1", "m2", "m3", "m4", "m5", "m6", "f1", "f2", "f3")] + ["en-us", "en-us-nyc"]
-MANY_VOICES = _VOICES + [
-    f"en-us+{name}"
-    for name in ("Alex", "Andy", "Annie", "anikaRobot", "belinda", "benjamin", "david", "Denis", "edward", "Gene", "linda",
-                 "john", "Lee", "max", "Michael", "paul", "quincy", "robert", "shelby", "steph", "travis", "victor", "zac")
-]  # fmt: skip
+_MORE = [
+    "Alex",
+    "Andy",
+    "Annie",
+    "anikaRobot",
+    "belinda",
+    "benjamin",
+    "david",
+    "Denis",
+    "edward",
+    "Gene",
+    "linda",
+    "john",
+]
+_MORE += ["Lee", "max", "Michael", "paul", "quincy", "robert", "shelby", "steph", "travis", "victor", "zac"]
+MANY_VOICES = _VOICES + [f"en-us+{name}" for name in _MORE]
 """For what must understand any voice."""
 _HELD_OUT_VOICES = ["en-us+m7", "en-us+f4", "en-us+f5", "en-us+m8"]
 _FIRST_TRAINING_PERSON = 1000  # people below are for portraits and evaluation
