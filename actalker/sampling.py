@@ -7,7 +7,7 @@ Noise is an argument, so that the caller decides what it depends on.
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
@@ -16,6 +16,8 @@ from actalker.encoders.interface import Autoencoder
 from actalker.network import Conditions, UNet
 
 Solver = Literal["euler", "dpm++2m"]
+Prediction = Literal["velocity", "clean"]
+"""What the network was trained to give: v, as SVD and the published network, or the clean latents themselves."""
 OnStep = Callable[[int, int], None]
 """Called after each step with the number of steps done and of all."""
 IsCancelled = Callable[[], bool]
@@ -85,6 +87,7 @@ class Sampling:
     overlap: int = 0
     shift: int = 7
     """How far the windows move between steps, so that their joints never stay in one place."""
+    prediction: Prediction = "velocity"
     latent_scale: float = LATENT_SCALE
     """What VAE latents are multiplied by before noise is added."""
     padding: int | None = None
@@ -94,8 +97,10 @@ class Sampling:
     def __post_init__(self) -> None:
         if not 0 <= self.overlap < self.window:
             raise ValueError(f"overlap ({self.overlap}) must be at least 0 and less than the window ({self.window})")
-        if self.solver not in ("euler", "dpm++2m"):
+        if self.solver not in get_args(Solver):
             raise ValueError(f"solver must be 'euler' or 'dpm++2m', not {self.solver!r}")
+        if self.prediction not in get_args(Prediction):
+            raise ValueError(f"prediction must be 'velocity' or 'clean', not {self.prediction!r}")
 
     def total(self, frames: int) -> int:
         """Frames to sample so that `frames` may be kept: the length of the noise."""
@@ -170,7 +175,7 @@ def denoise(
         for window in frames:
             if cancelled is not None and cancelled():
                 raise CancelledError(f"cancelled in step {step + 1} of {sampling.steps}")
-            clean[window] += _clean(unet, passes, x[window], window, sigmas[step])
+            clean[window] += _clean(unet, passes, x[window], window, sigmas[step], sampling.prediction)
             seen[window] += 1
         # Frames seen by several windows are averaged. Both solvers are linear in the clean estimate, so that this is
         # the average of the stepped latents.
@@ -212,11 +217,13 @@ def _passes(scene: Scene, guidance: Guidance, total: int) -> list[_Pass]:
     return found
 
 
-def _clean(unet: UNet, passes: list[_Pass], x: Tensor, window: list[int], sigma: float) -> Tensor:
+def _clean(
+    unet: UNet, passes: list[_Pass], x: Tensor, window: list[int], sigma: float, prediction: Prediction
+) -> Tensor:
     """Guided estimate of the clean latents of one window, x and result (F, Z, h, w)."""
     scale = 1 / math.sqrt(sigma**2 + 1)
     timestep = torch.full((1,), 0.25 * math.log(sigma), device=x.device)
-    v = torch.zeros_like(x)
+    found = torch.zeros_like(x)
     for one in passes:
         known = replace(
             one.conditions,
@@ -224,8 +231,10 @@ def _clean(unet: UNet, passes: list[_Pass], x: Tensor, window: list[int], sigma:
             signals=tuple(signal[:, window] for signal in one.conditions.signals),
         )
         sample = torch.cat([(x * scale).to(one.reference.dtype), one.reference.expand_as(x)], dim=1)
-        v += one.weight * unet(sample[None], timestep, known)[0].float()
-    return x * scale**2 - v * (sigma * scale)  # v-prediction: x0 = c_skip x + c_out v
+        found += one.weight * unet(sample[None], timestep, known)[0].float()
+    if prediction == "clean":
+        return found
+    return x * scale**2 - found * (sigma * scale)  # v-prediction: x0 = c_skip x + c_out v
 
 
 def advance(

@@ -15,7 +15,7 @@ import soxr
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from tasks import script, voice
+from tasks import script, transcribe, voice
 from tasks.align import align
 from tasks.errors import BadInput, retry_helps
 from tasks.features import RATE
@@ -52,17 +52,24 @@ def speak(job: Job, work: Path) -> Speech:
 
 
 def play(job: Job, recording: Path, wav: Path) -> Speech:
-    """Take a recording as it is, and find the words of its script in it, if that is in a language that has a voice."""
+    """Take a recording as it is, and find its words: those of its script, or else what Whisper hears."""
     with programme(wav) as sound:
         sound.add(decode_audio(recording, SAMPLE_RATE))
-    silent = Speech(wav, sound.frames, cuts_of(sound.levels), tuple(sound.levels), language=job.language)
-    if not job.script or job.language.lower() not in voice.voices():
-        return silent
+    speech = Speech(wav, sound.frames, cuts_of(sound.levels), tuple(sound.levels), language=job.language)
+    if job.script and job.language.lower() in voice.voices():
+        return _aligned(job, recording, speech)
+    if not job.script and (model := transcribe.weights()):
+        words = transcribe.transcribe(decode_audio(recording, RATE), job.language, model)
+        return replace(speech, words=words, source=WordSource.TRANSCRIBED if words else WordSource.NONE)
+    return speech
+
+
+def _aligned(job: Job, recording: Path, speech: Speech) -> Speech:
     text = script.parse(job.script, job.language)
     found = align(text, decode_audio(recording, RATE), job.language)
     starts = {word.sentence: word.start_ms for word in reversed(found.words)}
     return replace(
-        silent,
+        speech,
         words=found.words,
         chapters=_chapters(text, starts),
         source=WordSource.ALIGNED if found.words else WordSource.NONE,

@@ -46,7 +46,7 @@ class Theatre:
 
     def wait_until(self, condition: Callable[[], bool]) -> None:
         """Look at the events until they are as they should be."""
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while not condition():
             assert time.monotonic() < deadline, self.events
             time.sleep(0.005)

@@ -1,0 +1,59 @@
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from actalker.encoders.autoencoder import PATCH, PatchAutoencoder, TimeConv
+from actalker.encoders.widths import PatchWidths
+from actalker.training.pictures import fit_transform, to_tensor
+
+
+@pytest.fixture(scope="module")
+def autoencoder() -> PatchAutoencoder:
+    torch.manual_seed(0)
+    fitted = PatchAutoencoder(PatchWidths(latent_channels=64, widths=(32, 32)))
+    fit_transform(fitted, people=30, size=128)
+    return fitted.eval()
+
+
+def test_the_linear_part_recovers_what_it_was_fitted_on(autoencoder: PatchAutoencoder) -> None:
+    from actalker.puppet.clip import training_clip
+
+    pictures = to_tensor(training_clip(5, 40).pictures(128, 3, 5))
+    latents = autoencoder.encode(pictures)
+    assert latents.shape == (2, 64, 8, 8)
+    found = autoencoder.linear(latents)
+    assert -10 * torch.log10(((found - pictures) / 2).square().mean()) > 26  # dB
+
+
+def test_pictures_of_the_components_come_back_exactly(autoencoder: PatchAutoencoder) -> None:
+    latents = torch.randn(1, 64, 2, 3, generator=torch.Generator().manual_seed(1))
+    again = autoencoder.encode(autoencoder.linear(latents))
+    assert torch.allclose(again, latents, atol=1e-4)
+
+
+def test_components_are_ordered_and_strong_ones_damped(autoencoder: PatchAutoencoder) -> None:
+    assert autoencoder.scale[0] < 0.5
+    assert bool((autoencoder.scale.diff() >= -1e-6).all())
+    assert autoencoder.scale[-1] == 1
+
+
+def test_decoding_has_the_stride_and_the_frames(autoencoder: PatchAutoencoder) -> None:
+    with torch.no_grad():
+        pictures = autoencoder.decode(torch.randn(6, 64, 4, 5), frames=3)
+    assert pictures.shape == (6, 3, 4 * PATCH, 5 * PATCH)
+    assert autoencoder.stride == PATCH
+
+
+def test_convolutions_over_time_equal_the_three_dimensional_ones() -> None:
+    torch.manual_seed(0)
+    fast = TimeConv(4, 4, (3, 1, 1), padding=(1, 0, 0))
+    slow = nn.Conv3d(4, 4, (3, 1, 1), padding=(1, 0, 0))
+    slow.load_state_dict(fast.state_dict())
+    x = torch.randn(2, 4, 5, 3, 6)
+    assert torch.allclose(fast(x), slow(x), atol=1e-6)
+    x16 = x[:, :, :2].bfloat16()
+    loss = F.mse_loss(fast.bfloat16()(x16), torch.zeros_like(x16))
+    loss.backward()
+    assert fast.weight.grad is not None
+    assert bool(fast.weight.grad.isfinite().all())

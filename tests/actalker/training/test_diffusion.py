@@ -1,0 +1,91 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+from actalker.encoders.autoencoder import PatchAutoencoder
+from actalker.encoders.small import SmallEncoders
+from actalker.encoders.widths import PatchWidths, SmallWidths
+from actalker.network import Branch, NetworkConfig
+from actalker.training.data import FRAMES, Example, PuppetExamples
+from actalker.training.diffusion import DiffusionObjective, Recipe, Trainee
+
+NETWORK = NetworkConfig(
+    latent_channels=4,
+    channels=(16, 16),
+    attention=(True, False),
+    heads=(1, 1),
+    layers=1,
+    groups=8,
+    feed_forward_factor=1,
+    context_width=16,
+    branches=(Branch("audio", 2), Branch("motion", 1)),
+    scan_extent="clip",
+    scan_state=2,
+    film=True,
+    time_id_width=8,
+    guide_channels=(4, 4, 4, 4, 4),
+)
+RECIPE = Recipe(phases=((0, 2, 2), (5, 1, 4)), first_pool=2, steps_per_example=1000)
+
+
+@pytest.fixture(scope="module")
+def objective(tmp_path_factory: pytest.TempPathFactory) -> DiffusionObjective:
+    torch.manual_seed(0)
+    encoders = SmallEncoders(SmallWidths(tokens=16, audio_tokens=2))
+    autoencoder = PatchAutoencoder(PatchWidths(latent_channels=4, widths=(32, 32)))
+    examples = PuppetExamples(tmp_path_factory.mktemp("clips"), autoencoder, encoders, 64, 0.5)
+    return DiffusionObjective(Trainee(NETWORK, encoders), examples, torch.ones(4), RECIPE, size=64)
+
+
+def test_an_example_is_kept_and_comes_back_the_same(objective: DiffusionObjective) -> None:
+    examples = objective.examples
+    assert isinstance(examples, PuppetExamples)
+    first: Example = examples[0]
+    assert first.latents.shape == (FRAMES, 4, 4, 4)
+    assert first.motion.shape == first.other_motion.shape == (FRAMES, 11)
+    assert not torch.equal(first.motion, first.other_motion)
+    kept = list(Path(examples.folder).iterdir())
+    assert torch.equal(examples[0].latents, first.latents)
+    assert list(Path(examples.folder).iterdir()) == kept
+
+
+def test_a_step_is_a_function_of_its_number(objective: DiffusionObjective) -> None:
+    def loss(step: int) -> float:
+        torch.manual_seed(step)
+        return float(objective.loss(step)[0].detach())
+
+    assert loss(3) == loss(3)
+    assert loss(3) != loss(4)
+
+
+def test_steps_grow_longer_by_phases() -> None:
+    assert [RECIPE.shape(step) for step in (0, 4, 5, 900)] == [(2, 2), (2, 2), (1, 4), (1, 4)]
+
+
+def test_everything_that_is_trained_gets_a_gradient_and_nothing_else(objective: DiffusionObjective) -> None:
+    trainee = objective.trainee
+    trainee.zero_grad()
+    for step in range(12):  # all gate settings occur
+        torch.manual_seed(step)
+        objective.loss(step)[0].backward()
+    for name, weight in trainee.named_parameters():
+        frozen = name.startswith(("encoders.audio_encoder", "encoders.identity_encoder", "encoders.motion_encoder"))
+        assert weight.requires_grad is not frozen, name
+        # Behind the guide's last layer, which starts at zero, the first gradients are zero; keys of a single token
+        # never matter.
+        silent = frozen or name.startswith("guide.") or ".to_k" in name or ".to_q" in name
+        assert silent or (weight.grad is not None and bool(weight.grad.abs().sum() > 0)), name
+
+
+def test_a_few_steps_lower_the_loss(objective: DiffusionObjective) -> None:
+    optimizer = torch.optim.Adam([w for w in objective.trainee.parameters() if w.requires_grad], 3e-3)
+    losses = []
+    for _ in range(15):
+        torch.manual_seed(0)
+        loss, _figures = objective.loss(0)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(float(loss.detach()))
+    assert losses[-1] < 0.8 * losses[0]
