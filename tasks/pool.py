@@ -12,6 +12,7 @@ import queue
 import re
 import secrets
 import shutil
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -44,15 +45,15 @@ COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 TICK_S = 0.05
 """How late a cancel flag or a deadline may be noticed while nothing else happens."""
 
-RESERVE_BYTES = 256 << 20
-"""The pool pauses when less than this is free in the workspace: about six clips of ten seconds."""
+RESERVE_BYTES = 512 << 20
+"""The pool pauses when less than this is free in the workspace: about a dozen clips of ten seconds."""
 
 SEGMENT_LIMIT_S = {Preset.STILL: 300.0, Preset.DEMO: 1800.0, Preset.ACTALKER: 7200.0}
 """For ten seconds of video, on a slow and busy machine; what takes longer is stuck."""
 
 SPACE_CHECK_S = 1.0
 START_TRIES = 3
-
+KNOCK_S = 10.0
 OBJECT_STORE_BYTES = 80 << 20
 """Ray's least: nothing of ours goes through it."""
 
@@ -311,6 +312,8 @@ def _ray_session(address: str | None, preset: Preset, actors: int | None) -> Ite
     Raises:
         Infrastructure: Ray does not start, or this process has a session already.
     """
+    if address:
+        _knock(address)
     ray = _imported_ray(local=address is None)
     folder = processes.own_folder(processes.state_folder()) / f"ray-{secrets.token_hex(2)}"
     try:
@@ -322,14 +325,22 @@ def _ray_session(address: str | None, preset: Preset, actors: int | None) -> Ite
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _init(ray: ModuleType, options: dict[str, Any]) -> None:
+def _knock(address: str) -> None:
+    """See whether anybody is there: Ray itself would go on trying for a quarter of an hour.
+
+    Raises:
+        Infrastructure: Nobody answers at `host:port`.
+    """
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not port.isdigit():
+        return  # `auto`, or another name that Ray knows
     try:
-        ray.init(logging_level="ERROR", log_to_driver=False, **options)
-    except (ConnectionError, RuntimeError, TimeoutError, ValueError) as error:
-        raise Infrastructure(f"Ray did not start: {error}") from error
+        socket.create_connection((host, int(port)), KNOCK_S).close()
+    except OSError as error:
+        raise Infrastructure(f"no Ray cluster answers at {address}: {error}") from error
 
 
-def _start(ray: ModuleType, options: dict[str, Any]) -> None:
+def _init(ray: ModuleType, options: dict[str, Any]) -> None:
     """Start or join Ray. A node that is not up within 30 s, which Ray does not let us change, is given another try.
 
     Raises:

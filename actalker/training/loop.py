@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 
 Metrics = dict[str, float]
 OnMetrics = Callable[[int, Metrics], None]
@@ -23,7 +23,7 @@ class Objective(Protocol):
     """What can be trained."""
 
     def loss(self, step: int) -> tuple[Tensor, Metrics]:
-        """Scalar loss of step `step`, whose batch depends on nothing but its number, and figures for the log."""
+        """Scalar loss of batch number `step`, which depends on nothing but that number, and figures for the log."""
 
     def module(self) -> nn.Module:
         """The module whose parameters that require gradients are trained."""
@@ -49,7 +49,11 @@ class Schedule:
 
 
 class Run:
-    """A training run in a folder: `state.pt` (everything to go on) and `metrics.jsonl`."""
+    """A training run in a folder: `state.pt` (everything to go on) and `metrics.jsonl`.
+
+    Inside a torch.distributed group every worker makes a Run over the same folder, and the steps are shared: worker r
+    of n takes the batches r, n + r, 2 n + r and so on.
+    """
 
     def __init__(self, objective: Objective, schedule: Schedule, folder: Path) -> None:
         self.objective, self.schedule, self.folder = objective, schedule, folder
@@ -59,6 +63,8 @@ class Run:
             self.weights.values(), schedule.learning_rate, betas=(0.9, 0.99), weight_decay=schedule.weight_decay
         )
         self.step = 0
+        together = distributed.is_available() and distributed.is_initialized()
+        self._rank, self._workers = (distributed.get_rank(), distributed.get_world_size()) if together else (0, 1)
         folder.mkdir(parents=True, exist_ok=True)
         if self.state_path.exists():
             self._restore()
@@ -86,10 +92,12 @@ class Run:
         self.save()
 
     def _advance(self) -> Metrics:
-        torch.manual_seed(self.step)  # for layers that draw from the global generator, such as mask-drop
-        loss, metrics = self.objective.loss(self.step)
+        number = self.step * self._workers + self._rank
+        torch.manual_seed(number)  # for layers that draw from the global generator, such as mask-drop
+        loss, metrics = self.objective.loss(number)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
+        self._share_gradients()
         norm = nn.utils.clip_grad_norm_(self.weights.values(), self.schedule.clip_norm)
         for group in self.optimizer.param_groups:
             group["lr"] = self.schedule.rate(self.step)
@@ -97,6 +105,15 @@ class Run:
         self._follow()
         self.step += 1
         return {"loss": float(loss.detach()), "gradient_norm": float(norm), **metrics}
+
+    def _share_gradients(self) -> None:
+        """Average over the workers, so that all take the same step; a weight that this batch left alone counts 0."""
+        if self._workers == 1:
+            return
+        for weight in self.weights.values():
+            weight.grad = torch.zeros_like(weight) if weight.grad is None else weight.grad
+            distributed.all_reduce(weight.grad)
+            weight.grad /= self._workers
 
     @torch.no_grad()
     def _follow(self) -> None:
@@ -106,6 +123,8 @@ class Run:
 
     def save(self) -> None:
         """Publish the state in one rename: a kill at any moment leaves the old or the new state, whole."""
+        if self._rank:
+            return  # every worker has the same state
         state = {
             "step": self.step,
             "weights": {name: weight.detach() for name, weight in self.weights.items()},
@@ -120,7 +139,8 @@ class Run:
         part.replace(self.state_path)
 
     def _restore(self) -> None:
-        state = torch.load(self.state_path, weights_only=True)
+        device = next(iter(self.weights.values())).device
+        state = torch.load(self.state_path, weights_only=True, map_location=device)
         if state["weights"].keys() != self.weights.keys():
             raise ValueError(
                 f"{self.state_path} holds another network: train into an empty folder, or give its settings"
@@ -135,12 +155,14 @@ class Run:
 
     def _cut_log(self) -> None:
         """Forget logged steps after the restored one: they will be run, and logged, again."""
-        if self.log_path.exists():
+        if self.log_path.exists() and not self._rank:
             lines = [line for line in self.log_path.read_text().splitlines() if line.endswith("}")]
             kept = [line for line in lines if json.loads(line)["step"] <= self.step]
             self.log_path.write_text("".join(f"{line}\n" for line in kept))
 
     def _log(self, metrics: Metrics, on_metrics: OnMetrics | None) -> None:
+        if self._rank:
+            return
         with self.log_path.open("a") as file:
             file.write(json.dumps({"step": self.step, "time_s": round(time.time(), 1), **metrics}) + "\n")
         if on_metrics is not None:

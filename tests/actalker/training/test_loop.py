@@ -1,6 +1,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -108,3 +109,28 @@ def test_another_network_in_the_folder_is_refused(tmp_path: Path) -> None:
     other.net = torch.nn.Linear(1, 1)
     with pytest.raises(ValueError, match="another network"):
         Run(other, Schedule(1, 0.1), tmp_path)
+
+
+def _work(rank: int, folder: Path, port: int) -> None:
+    torch.set_num_threads(1)
+    torch.distributed.init_process_group("gloo", f"tcp://127.0.0.1:{port}", rank=rank, world_size=2)
+    Run(_Line(), Schedule(steps=30, learning_rate=0.1, warmup_steps=1, weight_decay=0), folder).train()
+    torch.distributed.destroy_process_group()
+
+
+class _TwoLines(_Line):
+    """Both workers' batches in one."""
+
+    def loss(self, step: int) -> tuple[torch.Tensor, dict[str, float]]:
+        losses = [super(_TwoLines, self).loss(2 * step + rank)[0] for rank in range(2)]
+        return (losses[0] + losses[1]) / 2, {}
+
+
+def test_two_workers_take_the_steps_of_one_with_both_batches(tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    torch.multiprocessing.spawn(_work, (tmp_path / "two", port), nprocs=2)
+    Run(_TwoLines(), Schedule(steps=30, learning_rate=0.1, warmup_steps=1, weight_decay=0), tmp_path / "one").train()
+    two, one = (averaged_weights(tmp_path / name)["weight"] for name in ("two", "one"))
+    assert torch.allclose(two, one, atol=1e-5)
