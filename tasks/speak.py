@@ -24,7 +24,7 @@ from tasks.programme import Programme, cuts_of, programme
 from tasks.recording import decode_audio
 from tasks.script import Ends, Script, Sentence
 from tasks.spoken import spoken
-from tasks.voice import Utterance
+from tasks.voice import Utterance, Voice
 
 MS_PER_FRAME: Final = 1000 // FPS
 LEAD_FRAMES: Final = OVERLAP_FRAMES + HUSH_FRAMES
@@ -79,10 +79,10 @@ def _aligned(job: Job, recording: Path, speech: Speech) -> Speech:
 
 def synthesise(job: Job, wav: Path) -> Speech:
     """Have the job's voice read its script aloud."""
-    text = script.parse(job.script, job.language)
+    text, speaker = script.parse(job.script, job.language), voice.find(job.voice)
     with programme(wav) as sound:
         sound.rest(LEAD_FRAMES + _frames(text.lead_ms))
-        words, starts = _read(text, job, sound)
+        words, starts = _read(text, speaker, job.language, sound)
     return Speech(
         wav=wav,
         frames=sound.frames,
@@ -91,22 +91,21 @@ def synthesise(job: Job, wav: Path) -> Speech:
         words=words,
         chapters=_chapters(text, {index: start * MS_PER_FRAME for index, start in enumerate(starts)}),
         language=job.language,
-        source=WordSource.SYNTHESISER,
+        source=WordSource.SYNTHESISER if speaker.exact else WordSource.ALIGNED,
     )
 
 
-def _read(text: Script, job: Job, sound: Programme) -> tuple[tuple[Word, ...], list[int]]:
+def _read(text: Script, speaker: Voice, language: str, sound: Programme) -> tuple[tuple[Word, ...], list[int]]:
     """Read every sentence into the programme: all words, and the frame that each sentence starts on."""
-    speaker = voice.find(job.voice)
     words: list[Word] = []
     starts: list[int] = []
     for index, sentence in enumerate(text.sentences):
-        utterance = speaker.say(spoken(sentence.words, job.language))
+        utterance = speaker.say(spoken(sentence.words, language))
         starts.append(sound.add(utterance.samples))
         offset_ms = starts[-1] * MS_PER_FRAME
         words += [
             Word(word, offset_ms + start, offset_ms + end, index)
-            for word, (start, end) in zip(sentence.words, _spans_ms(sentence, utterance, job.language), strict=True)
+            for word, (start, end) in zip(sentence.words, _spans_ms(sentence, utterance, language), strict=True)
         ]
         # The last gap ends where a cut would let the sentence's segment end: it is the same segment anywhere.
         last = index == len(text.sentences) - 1
@@ -120,10 +119,12 @@ def _spans_ms(sentence: Sentence, utterance: Utterance, language: str) -> Sequen
     if utterance.spans_ms is not None:
         return utterance.spans_ms
     heard = soxr.resample(utterance.samples.astype(np.float32), SAMPLE_RATE, RATE).astype(np.int16)
-    words = align(Script((sentence,)), heard, language).words
+    # Alignment learns from a recording's pauses what silence is; a lone sentence has none.
+    rest_ms = len(heard) * 1000 // RATE // 4
+    words = align(Script((sentence,)), np.pad(heard, rest_ms * RATE // 1000), language).words
     if not words:
         raise BadInput(f"the voice's words cannot be found in what it says: {sentence.text!r}")
-    return [(word.start_ms, word.end_ms) for word in words]
+    return [(max(0, word.start_ms - rest_ms), word.end_ms - rest_ms) for word in words]
 
 
 def _chapters(text: Script, sentence_starts_ms: Mapping[int, int]) -> tuple[Chapter, ...]:

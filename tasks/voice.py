@@ -53,6 +53,10 @@ class Voice(Hashable, Protocol):
     def language(self) -> str:
         """What it speaks, as a language tag: `en-us`."""
 
+    @property
+    def exact(self) -> bool:
+        """Whether it knows when its words are heard."""
+
     def say(self, words: Sequence[str]) -> Utterance:
         """Speak one sentence, given as spoken words. The same words give the same bytes.
 
@@ -69,6 +73,7 @@ class EspeakVoice:
     language: str
     variant: str = ""
     words_per_minute: int = WORDS_PER_MINUTE
+    exact: bool = True
 
     @property
     def identifier(self) -> str:
@@ -95,6 +100,7 @@ class PiperVoice:
 
     name: str
     language: str
+    exact: bool = False
 
     def say(self, words: Sequence[str]) -> Utterance:
         """See `Voice.say`."""

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from tasks import espeak, piper
 from tasks.errors import BadInput
 from tasks.job import HUSH_FRAMES, OVERLAP_FRAMES, SAMPLE_RATE, SAMPLES_PER_FRAME, Job, Speech, WordSource
 from tasks.programme import cuts_of, pauses
@@ -105,6 +106,24 @@ def test_pauses_are_judged_by_the_recording_itself() -> None:
     assert cuts_of(noisy) == (10, 70)
     assert pauses([-20] * 100) == []
     assert pauses([]) == []
+
+
+def test_the_words_of_a_voice_that_does_not_know_them_are_aligned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A Piper voice, whose network is not here: its sound is espeak-ng's, whose words' times are known to the test."""
+
+    def read(text: str, model: Path) -> tuple[NDArray[np.int16], int]:
+        reading = espeak.read(text, "gmw/en-US+m3", 140)
+        return np.trim_zeros(reading.samples, "b"), reading.rate
+
+    monkeypatch.setattr(piper, "language_of", lambda model: "en-us")
+    monkeypatch.setattr(piper, "read", read)
+    known, _ = spoken(tmp_path / "a", voice="en-us+m3@140")
+    found, _ = spoken(tmp_path / "b", voice="anna.onnx")
+    assert found.source is WordSource.ALIGNED
+    assert [word.text for word in found.words] == [word.text for word in known.words]
+    assert max(abs(a.start_ms - b.start_ms) for a, b in zip(found.words, known.words, strict=True)) <= 80
 
 
 def test_jobs_are_not_changed(tmp_path: Path) -> None:
