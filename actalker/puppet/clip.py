@@ -1,5 +1,6 @@
 """A clip of a talking puppet: who, what is said and how, and from these frames, sound and truth."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,23 @@ from actalker.puppet.visemes import FPS
 
 SAMPLE_RATE = 16_000
 _VOICES = [f"en-us+{v}" for v in ("m1", "m2", "m3", "m4", "m5", "m6", "f1", "f2", "f3")] + ["en-us", "en-us-nyc"]
+_MORE = [
+    "Alex",
+    "Andy",
+    "Annie",
+    "anikaRobot",
+    "belinda",
+    "benjamin",
+    "david",
+    "Denis",
+    "edward",
+    "Gene",
+    "linda",
+    "john",
+]
+_MORE += ["Lee", "max", "Michael", "paul", "quincy", "robert", "shelby", "steph", "travis", "victor", "zac"]
+MANY_VOICES = _VOICES + [f"en-us+{name}" for name in _MORE]
+"""For what must understand any voice."""
 _HELD_OUT_VOICES = ["en-us+m7", "en-us+f4", "en-us+f5", "en-us+m8"]
 _FIRST_TRAINING_PERSON = 1000  # people below are for portraits and evaluation
 
@@ -48,10 +66,10 @@ class Clip:
         return draw(self.person, REST, size)
 
 
-def training_clip(seed: int, frames: int, liveliness: float = 1.0) -> Clip:
+def training_clip(seed: int, frames: int, liveliness: float = 1.0, voices: Sequence[str] = tuple(_VOICES)) -> Clip:
     """Clip of a training person, sentence and voice; a pure function of its arguments."""
     rng = np.random.default_rng([seed, 0xC11B])
-    voice = _VOICES[int(rng.integers(len(_VOICES)))]
+    voice = voices[int(rng.integers(len(voices)))]
     speech = synthesise(
         paragraph(seed, 1 + frames // 60), voice, int(rng.integers(130, 200)), int(rng.integers(25, 75))
     )

@@ -6,13 +6,14 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import skia
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from actalker.puppet.paint import colour4, fill, stroke
 from actalker.puppet.person import rgb
 
 WIDTH, PANEL, MARGIN = 900, 200, 48
-_INK, _LINE, _FAINT = rgb("22303a"), rgb("33658a"), rgb("c9d3da")
+_INK = (34, 48, 58)
+_LINE, _FAINT = rgb("33658a"), rgb("c9d3da")
 _SMOOTHED = 15  # logged points that a curve's mean runs over
 
 Curve = npt.NDArray[np.float64]
@@ -40,21 +41,28 @@ def write_curves(folder: Path, names: tuple[str, ...] = ("loss", "gradient_norm"
     for row, name in enumerate(names):
         canvas.save()
         canvas.translate(0, row * PANEL)
-        _draw_panel(canvas, name, log["step"], log[name])
+        _draw_panel(canvas, log["step"], log[name])
         canvas.restore()
     path = folder / "curves.png"
-    Image.fromarray(pixels[..., :3]).save(path)
+    picture = Image.fromarray(pixels[..., :3])
+    words = ImageDraw.Draw(picture)  # Pillow brings a typeface; Skia would need one installed
+    for row, name in enumerate(names):
+        low, high = _range(log[name])
+        words.text((MARGIN, row * PANEL + 8), f"{name}   {low:.3g} to {high:.3g}   step {log['step'][-1]:.0f}", _INK)
+    picture.save(path)
     return path
 
 
-def _draw_panel(canvas: skia.Canvas, name: str, steps: Curve, values: Curve) -> None:
-    low, high = float(np.nanmin(values)), float(np.nanpercentile(values, 99))
+def _range(values: Curve) -> tuple[float, float]:
+    """Least value, and the greatest but for one in a hundred."""
+    return float(np.nanmin(values)), float(np.nanpercentile(values, 99))
+
+
+def _draw_panel(canvas: skia.Canvas, steps: Curve, values: Curve) -> None:
+    low, high = _range(values)
     span = max(high - low, 1e-9)
     x = MARGIN + (steps - steps[0]) / max(steps[-1] - steps[0], 1) * (WIDTH - 2 * MARGIN)
     y = PANEL - 30 - np.clip((values - low) / span, 0, 1) * (PANEL - 60)
-    font = skia.Font(None, 13)
-    canvas.drawString(f"{name}   {low:.3g} to {high:.3g}", MARGIN, 18, font, fill(_INK))
-    canvas.drawString(f"step {steps[-1]:.0f}", WIDTH - MARGIN - 70, PANEL - 10, font, fill(_INK))
     canvas.drawLine(MARGIN, PANEL - 28, WIDTH - MARGIN, PANEL - 28, stroke(_FAINT, 1))
     for point in zip(x, y, strict=True):
         canvas.drawCircle(*map(float, point), 1.6, fill(_FAINT))

@@ -77,12 +77,12 @@ class Plan:
     recipe: Recipe = field(default_factory=Recipe)
     liveliness: float = 0.6
     """Scales the heads' movement (see `performance`)."""
-    audio_steps: int = 300
+    audio_steps: int = 1300
     faces_steps: int = 250
     people: int = 700
     """Persons whose pictures the autoencoder's transform is fitted on."""
     decoder_steps: int = 2000
-    network_steps: int = 5000
+    network_steps: int = 5600
     network_rate: float = 1.2e-3
 
 
@@ -95,7 +95,9 @@ def train(folder: Path, plan: Plan, on_metrics: OnMetrics | None = None) -> None
 
 def train_encoders(folder: Path, plan: Plan, on_metrics: OnMetrics | None = None) -> None:
     """The audio encoder, then motion and identity encoder."""
-    Run(VisemeObjective(), Schedule(plan.audio_steps, 2e-3, 20, ema=0.99), folder / "audio").train(on_metrics)
+    Run(VisemeObjective(), Schedule(plan.audio_steps, 2e-3, 20, cooldown_share=0.5, ema=0.99), folder / "audio").train(
+        on_metrics
+    )
     Run(FaceObjective(), Schedule(plan.faces_steps, 1.5e-3, 20, ema=0.99), folder / "faces").train(on_metrics)
 
 
@@ -140,7 +142,8 @@ def train_network(
     trainee = Trainee(config.network, encoders).to(device)
     examples = PuppetExamples(folder / "clips", autoencoder, encoders, config.picture.short_edge, plan.liveliness)
     objective = DiffusionObjective(trainee, examples, 1 / autoencoder.scale, recipe)
-    Run(objective, Schedule(plan.network_steps, plan.network_rate, 80, ema=0.998), folder / name).train(on_metrics)
+    schedule = Schedule(plan.network_steps, plan.network_rate, 80, cooldown_share=0.5, ema=0.998)
+    Run(objective, schedule, folder / name).train(on_metrics)
 
 
 def export(folder: Path, target: Path, config: CheckpointConfig = DEMO, name: str = "unet") -> None:

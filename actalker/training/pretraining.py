@@ -13,7 +13,7 @@ from actalker.encoders.small import (
     face_crops,
     mel_windows,
 )
-from actalker.puppet.clip import training_clip
+from actalker.puppet.clip import MANY_VOICES, training_clip
 from actalker.puppet.performance import signal
 from actalker.training.loop import Metrics
 from actalker.training.pictures import to_tensor
@@ -25,7 +25,7 @@ _MOTION_SCALE = torch.tensor([0.35, 0.4, 0.4, 0.4, 0.5, 0.4, 0.4, 0.4, 0.3, 1.0,
 class VisemeObjective:
     """Squared error of the mouth shape that the audio encoder hears, over clips of many voices."""
 
-    def __init__(self, clips: int = 12, frames: int = 75) -> None:
+    def __init__(self, clips: int = 8, frames: int = 150) -> None:
         torch.manual_seed(0)
         self.clips, self.frames, self.encoder = clips, frames, AudioEncoder()
 
@@ -37,7 +37,7 @@ class VisemeObjective:
         """Mel windows (N, 44, 80), loudness, spectral place and noise varied, and the truth (N, 4)."""
         windows, truth = [], []
         for i in range(self.clips):
-            clip = training_clip(step * self.clips + i, self.frames)
+            clip = training_clip(step * self.clips + i, self.frames, voices=MANY_VOICES)
             rng = np.random.default_rng([step, i])
             sound = torch.from_numpy(clip.audio()) * float(10 ** rng.uniform(-0.5, 0.2))
             noise = torch.from_numpy(rng.standard_normal(len(sound)).astype(np.float32))

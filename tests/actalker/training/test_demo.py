@@ -1,0 +1,39 @@
+from pathlib import Path
+
+import pytest
+
+from actalker.checkpoint import verify
+from actalker.talker import Talker
+from actalker.training.charts import read_log, write_curves
+from actalker.training.demo import Plan, export, train
+from actalker.training.evaluation import evaluate, write
+
+SHORT = Plan(audio_steps=2, faces_steps=1, people=4, decoder_steps=1, network_steps=2)
+
+
+@pytest.mark.slow
+def test_every_stage_trains_and_the_result_is_a_checkpoint_that_renders_and_is_judged(tmp_path: Path) -> None:
+    folder, checkpoint = tmp_path / "training", tmp_path / "checkpoint"
+    seen: list[int] = []
+    train(folder, SHORT, lambda step, _: seen.append(step))
+    train(folder, SHORT)  # everything is finished: returns at once
+    export(folder, checkpoint)
+    assert sum(report.size_bytes for report in verify(checkpoint)) < 30e6
+    assert Talker.load(checkpoint).options.sampling.steps <= 4
+    table = evaluate(checkpoint, clips=1, frames=20)
+    write(table, checkpoint)
+    assert table.rows[0].reader_open > 0.9
+    assert table.rows[0].seconds_per_frame > 0
+    assert "| audio_open |" in (checkpoint / "evaluation.md").read_text()
+
+
+def test_nothing_trained_is_said(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="nothing is logged"):
+        write_curves(tmp_path)
+
+
+def test_curves_are_drawn_from_the_log(tmp_path: Path) -> None:
+    lines = [f'{{"step": {step}, "loss": {1 / step}, "gradient_norm": 0.5}}\n' for step in range(20, 400, 20)]
+    (tmp_path / "metrics.jsonl").write_text("".join(lines))
+    assert read_log(tmp_path)["loss"][0] == 0.05
+    assert write_curves(tmp_path).stat().st_size > 2000

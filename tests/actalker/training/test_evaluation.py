@@ -1,0 +1,29 @@
+import numpy as np
+import pytest
+
+from actalker.puppet.clip import held_out_clip
+from actalker.puppet.performance import signal
+from actalker.training.evaluation import ClipScores, Table, best_lag, still_psnr
+
+
+def test_the_lag_is_the_delay_of_what_was_made() -> None:
+    truth = signal(held_out_clip(3, 80).faces, "open")
+    assert best_lag(truth, truth) == 0
+    assert best_lag(np.roll(truth, 2), truth) == 2
+    assert best_lag(np.roll(truth, -1), truth) == -1
+
+
+def test_still_parts_are_those_that_do_not_move() -> None:
+    clip = held_out_clip(1, 20)
+    true_frames, portrait = clip.pictures(96), clip.portrait(96)
+    assert still_psnr(true_frames, portrait, true_frames) > 40
+    noisy = true_frames + np.random.default_rng(0).integers(0, 20, true_frames.shape).astype(np.uint8)
+    assert still_psnr(noisy, portrait, true_frames) < 30
+
+
+def test_a_table_gives_mean_and_worst_and_passes_over_what_is_undefined() -> None:
+    columns = dict.fromkeys(ClipScores.__dataclass_fields__, 1.0)
+    rows = tuple(ClipScores(**{**columns, "audio_open": value}) for value in (0.8, 0.9, float("nan")))  # type: ignore[arg-type]
+    mean, worst = Table(rows).summary()["audio_open"]
+    assert mean == pytest.approx(0.85)
+    assert worst == pytest.approx(0.8)
