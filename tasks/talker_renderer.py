@@ -44,7 +44,8 @@ class TalkerRenderer:
         """
         torch.set_num_threads(threads)
         # On the CPU bfloat16 saves a tenth of the demo's time: not worth pixels that depend on the processor.
-        device, dtype = ("cuda", torch.float16) if torch.cuda.is_available() else ("cpu", torch.float32)
+        # On a GPU not float16: SVD's decoder overflows in it (diffusers computes it in float32 for that reason).
+        device, dtype = ("cuda", torch.bfloat16) if torch.cuda.is_available() else ("cpu", torch.float32)
         try:
             verify(weights)
             return cls(Talker.load(weights, device, dtype))
