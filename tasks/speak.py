@@ -15,8 +15,8 @@ import soxr
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from tasks import script, transcribe, voice
-from tasks.align import align
+from tasks import script, voice, whisper_ear
+from tasks.align import Ear, align
 from tasks.errors import BadInput, retry_helps
 from tasks.features import RATE
 from tasks.job import FPS, HUSH_FRAMES, OVERLAP_FRAMES, SAMPLE_RATE, Chapter, Job, Speech, Word, WordSource
@@ -58,15 +58,15 @@ def play(job: Job, recording: Path, wav: Path) -> Speech:
     speech = Speech(wav, sound.frames, cuts_of(sound.levels), tuple(sound.levels), language=job.language)
     if job.script and job.language.lower() in voice.voices():
         return _aligned(job, recording, speech)
-    if not job.script and (model := transcribe.weights()):
-        words = transcribe.transcribe(decode_audio(recording, RATE), job.language, model)
+    if not job.script and (model := whisper_ear.weights()):
+        words = whisper_ear.transcribe(decode_audio(recording, RATE), job.language, model)
         return replace(speech, words=words, source=WordSource.TRANSCRIBED if words else WordSource.NONE)
     return speech
 
 
 def _aligned(job: Job, recording: Path, speech: Speech) -> Speech:
     text = script.parse(job.script, job.language)
-    found = align(text, decode_audio(recording, RATE), job.language)
+    found = align(text, decode_audio(recording, RATE), job.language, _ear(job.language))
     starts = {word.sentence: word.start_ms for word in reversed(found.words)}
     return replace(
         speech,
@@ -75,6 +75,14 @@ def _aligned(job: Job, recording: Path, speech: Speech) -> Speech:
         source=WordSource.ALIGNED if found.words else WordSource.NONE,
         unspoken=found.unspoken,
     )
+
+
+def _ear(language: str) -> Ear | None:
+    """Whisper, where its weights are named."""
+    model = whisper_ear.weights()
+    if model is None:
+        return None
+    return lambda sentence, samples: whisper_ear.place(sentence.text, sentence.words, samples, language, model)
 
 
 def synthesise(job: Job, wav: Path) -> Speech:

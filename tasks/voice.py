@@ -172,15 +172,19 @@ def _spans(words: tuple[str, ...], reading: espeak.Reading, voice: str) -> list[
 
 def _groups(words: tuple[str, ...], reading: espeak.Reading) -> list[tuple[int, int, list[tuple[int, int]]]]:
     """Words that are announced together, as `[first, last)`, and their phonemes as `(start, end)` in samples."""
-    starts = [len(join(words[: index + 1])) - len(word) for index, word in enumerate(words)]
+    text = ""
+    starts: list[int] = []
+    for word in words:
+        text = join((text, word)) if text else word
+        starts.append(len(text) - len(word))
     heads: list[int] = []
     sounds: list[list[tuple[int, int]]] = []
     ends = [event.sample for event in reading.events[1:]] + [len(reading.samples)]
     for event, end in zip(reading.events, ends, strict=True):
         if event.phoneme is None:
-            word = bisect_right(starts, event.position) - 1
-            if not heads or word > heads[-1]:
-                heads.append(word)
+            place = bisect_right(starts, event.position) - 1
+            if not heads or place > heads[-1]:
+                heads.append(place)
                 sounds.append([])
         elif event.phoneme and heads:
             sounds[-1].append((event.sample, end))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tasks import espeak, piper
 from tasks.errors import BadInput
 from tasks.job import HUSH_FRAMES, OVERLAP_FRAMES, SAMPLE_RATE, SAMPLES_PER_FRAME, Job, Speech, WordSource
-from tasks.programme import cuts_of, pauses
+from tasks.programme import cuts_of, pauses, programme
 from tasks.speak import speak
 
 SCRIPT = """\
@@ -98,6 +98,18 @@ def test_a_recording_is_taken_as_it_is_and_cut_in_its_pauses(tmp_path: Path) -> 
     for cut in speech.cuts:
         assert max(speech.levels[cut - 4 : cut + 4]) == -120
     assert len(speech.cuts) >= len(original.cuts)
+
+
+def test_long_sound_is_written_in_blocks_without_a_seam(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(-9000, 9000, 61 * SAMPLE_RATE + 17).astype(np.int16)
+    with programme(tmp_path / "a.wav") as sound:
+        assert sound.add(noise) == 0
+        assert sound.add(noise[:5]) == 61 * 25 + 1
+    written = samples_of(tmp_path / "a.wav")
+    np.testing.assert_array_equal(written[: len(noise)], noise)
+    assert not written[len(noise) : sound.frames * SAMPLES_PER_FRAME - SAMPLES_PER_FRAME].any()
+    assert len(written) == sound.frames * SAMPLES_PER_FRAME
+    assert len(sound.levels) == 61 * 25 + 2
 
 
 def test_pauses_are_judged_by_the_recording_itself() -> None:
