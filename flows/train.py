@@ -29,13 +29,13 @@ def train_checkpoint(folder: Path, checkpoint: Path, plan: demo.Plan) -> Path:
         logger.info("step %d: %s", step, ", ".join(f"{name} {value:.3f}" for name, value in metrics.items()))
 
     demo.train_encoders(folder, plan, tell)
-    demo.train_decoder(folder, plan, tell)
     workers = torch.cuda.device_count()
     if workers:
         train_on_workers(folder, plan, workers, use_gpu=True)
     else:
         demo.train_network(folder, plan, tell, WORKER_STAGE)
-    for stage in ("audio", "faces", "decoder", WORKER_STAGE):
+    demo.train_finish(folder, plan, tell, WORKER_STAGE)
+    for stage in ("audio", "faces", WORKER_STAGE, "finish"):
         logger.info("curves: %s", write_curves(folder / stage))
     demo.export(folder, checkpoint, plan.config, WORKER_STAGE)
     return checkpoint

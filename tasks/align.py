@@ -6,7 +6,7 @@ the next begins where the last believed sentence ends. So memory is bounded, and
 The text needs no dictionary, and neither the language nor the speaker has to be known to a model.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import Final
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from tasks import voice
 from tasks.features import HOP, MS_PER_FRAME, RATE, Features, features
 from tasks.job import SAMPLE_RATE, Word
-from tasks.script import Script
+from tasks.script import Script, Sentence
 from tasks.spoken import spoken
 from tasks.voice import Voice
 from tasks.warp import Warp, warp
@@ -33,12 +33,19 @@ _EXTRA_MS: Final = 20_000
 """How much may be said between two sentences that is not in the script."""
 
 _REST_MS: Final = 300
+_MARGIN_MS: Final = 200
+_FARTHEST_MS: Final = 200
 
 # What a frame of a sentence costs on average: 0.5 to 0.6 where a person says it, 0.6 to 0.7 where the person says
 # something else, 0.75 up in noise; 0.2 and 0.6 where another synthesised voice does.
 _GOOD_MISFIT: Final = 0.45
 _WORST_MISFIT: Final = 0.7
 _MUCH_WORSE: Final = 1.2
+
+
+Spans = tuple[tuple[int, int], ...]
+Ear = Callable[[Sentence, NDArray[np.int16]], Spans | None]
+"""Something that may know better when each word of a sentence is heard in a stretch of sound, in milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +97,7 @@ class _Placed:
         limit = min(_WORST_MISFIT, max(_GOOD_MISFIT, _MUCH_WORSE * usual))
         return tuple(not skip and misfit <= limit for misfit, skip in zip(misfits, skipped, strict=True))
 
-    def spans_ms(self, sentence: int) -> tuple[tuple[int, int], ...] | None:
+    def spans_ms(self, sentence: int) -> Spans | None:
         """Where each word of a sentence is heard in the recording; None when it is not heard."""
         if not self.heard[sentence]:
             return None
@@ -110,11 +117,12 @@ class _Placed:
         return float(self.warp.costs[inside].mean())
 
 
-def align(script: Script, samples: NDArray[np.int16], language: str) -> Alignment:
+def align(script: Script, samples: NDArray[np.int16], language: str, ear: Ear | None = None) -> Alignment:
     """Find the words of a script in a recording.
 
     Args:
         samples: int16 mono `[n]` at `RATE`.
+        ear: Asked about every sentence that was found; believed where it agrees about the sentence.
 
     Raises:
         BadInput: The synthesiser does not know the language.
@@ -132,6 +140,8 @@ def align(script: Script, samples: NDArray[np.int16], language: str) -> Alignmen
             if spans is None:
                 unspoken += script.sentences[index].words
                 continue
+            if ear is not None:
+                spans = _reconsidered(spans, script.sentences[index], samples, ear)
             texts = script.sentences[index].words
             words += [Word(text, start, end, index) for text, (start, end) in zip(texts, spans, strict=True)]
             begin_ms = spans[-1][1]
@@ -187,6 +197,17 @@ def _believed(reading: _Reading, left: int) -> int:
         return left
     limit = reading.sentences[-1][1] * _BELIEVED
     return max(1, sum(end < limit for _, end in reading.sentences))
+
+
+def _reconsidered(spans: Spans, sentence: Sentence, samples: NDArray[np.int16], ear: Ear) -> Spans:
+    """What the ear says of a sentence, unless it hears most of its words somewhere else."""
+    begin_ms = max(0, spans[0][0] - _MARGIN_MS)
+    heard = ear(sentence, samples[begin_ms * RATE // 1000 : (spans[-1][1] + _MARGIN_MS) * RATE // 1000])
+    if heard is None:
+        return spans
+    moved = tuple((begin_ms + start, begin_ms + end) for start, end in heard)
+    shifts = [abs(new[0] - old[0]) for new, old in zip(moved, spans, strict=True)]
+    return moved if np.median(shifts) <= _FARTHEST_MS else spans
 
 
 def _in_order(words: Sequence[Word]) -> tuple[Word, ...]:

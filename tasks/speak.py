@@ -15,8 +15,8 @@ import soxr
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from tasks import script, transcribe, voice
-from tasks.align import align
+from tasks import script, voice, whisper_ear
+from tasks.align import Ear, align
 from tasks.errors import BadInput, retry_helps
 from tasks.features import RATE
 from tasks.job import FPS, HUSH_FRAMES, OVERLAP_FRAMES, SAMPLE_RATE, Chapter, Job, Speech, Word, WordSource
@@ -24,7 +24,7 @@ from tasks.programme import Programme, cuts_of, programme
 from tasks.recording import decode_audio
 from tasks.script import Ends, Script, Sentence
 from tasks.spoken import spoken
-from tasks.voice import Utterance
+from tasks.voice import Utterance, Voice
 
 MS_PER_FRAME: Final = 1000 // FPS
 LEAD_FRAMES: Final = OVERLAP_FRAMES + HUSH_FRAMES
@@ -58,15 +58,15 @@ def play(job: Job, recording: Path, wav: Path) -> Speech:
     speech = Speech(wav, sound.frames, cuts_of(sound.levels), tuple(sound.levels), language=job.language)
     if job.script and job.language.lower() in voice.voices():
         return _aligned(job, recording, speech)
-    if not job.script and (model := transcribe.weights()):
-        words = transcribe.transcribe(decode_audio(recording, RATE), job.language, model)
+    if not job.script and (model := whisper_ear.weights()):
+        words = whisper_ear.transcribe(decode_audio(recording, RATE), job.language, model)
         return replace(speech, words=words, source=WordSource.TRANSCRIBED if words else WordSource.NONE)
     return speech
 
 
 def _aligned(job: Job, recording: Path, speech: Speech) -> Speech:
     text = script.parse(job.script, job.language)
-    found = align(text, decode_audio(recording, RATE), job.language)
+    found = align(text, decode_audio(recording, RATE), job.language, _ear(job.language))
     starts = {word.sentence: word.start_ms for word in reversed(found.words)}
     return replace(
         speech,
@@ -77,12 +77,20 @@ def _aligned(job: Job, recording: Path, speech: Speech) -> Speech:
     )
 
 
+def _ear(language: str) -> Ear | None:
+    """Whisper, where its weights are named."""
+    model = whisper_ear.weights()
+    if model is None:
+        return None
+    return lambda sentence, samples: whisper_ear.place(sentence.text, sentence.words, samples, language, model)
+
+
 def synthesise(job: Job, wav: Path) -> Speech:
     """Have the job's voice read its script aloud."""
-    text = script.parse(job.script, job.language)
+    text, speaker = script.parse(job.script, job.language), voice.find(job.voice)
     with programme(wav) as sound:
         sound.rest(LEAD_FRAMES + _frames(text.lead_ms))
-        words, starts = _read(text, job, sound)
+        words, starts = _read(text, speaker, job.language, sound)
     return Speech(
         wav=wav,
         frames=sound.frames,
@@ -91,22 +99,21 @@ def synthesise(job: Job, wav: Path) -> Speech:
         words=words,
         chapters=_chapters(text, {index: start * MS_PER_FRAME for index, start in enumerate(starts)}),
         language=job.language,
-        source=WordSource.SYNTHESISER,
+        source=WordSource.SYNTHESISER if speaker.exact else WordSource.ALIGNED,
     )
 
 
-def _read(text: Script, job: Job, sound: Programme) -> tuple[tuple[Word, ...], list[int]]:
+def _read(text: Script, speaker: Voice, language: str, sound: Programme) -> tuple[tuple[Word, ...], list[int]]:
     """Read every sentence into the programme: all words, and the frame that each sentence starts on."""
-    speaker = voice.find(job.voice)
     words: list[Word] = []
     starts: list[int] = []
     for index, sentence in enumerate(text.sentences):
-        utterance = speaker.say(spoken(sentence.words, job.language))
+        utterance = speaker.say(spoken(sentence.words, language))
         starts.append(sound.add(utterance.samples))
         offset_ms = starts[-1] * MS_PER_FRAME
         words += [
             Word(word, offset_ms + start, offset_ms + end, index)
-            for word, (start, end) in zip(sentence.words, _spans_ms(sentence, utterance, job.language), strict=True)
+            for word, (start, end) in zip(sentence.words, _spans_ms(sentence, utterance, language), strict=True)
         ]
         # The last gap ends where a cut would let the sentence's segment end: it is the same segment anywhere.
         last = index == len(text.sentences) - 1
@@ -120,10 +127,12 @@ def _spans_ms(sentence: Sentence, utterance: Utterance, language: str) -> Sequen
     if utterance.spans_ms is not None:
         return utterance.spans_ms
     heard = soxr.resample(utterance.samples.astype(np.float32), SAMPLE_RATE, RATE).astype(np.int16)
-    words = align(Script((sentence,)), heard, language).words
+    # Alignment learns from a recording's pauses what silence is; a lone sentence has none.
+    rest_ms = len(heard) * 1000 // RATE // 4
+    words = align(Script((sentence,)), np.pad(heard, rest_ms * RATE // 1000), language).words
     if not words:
         raise BadInput(f"the voice's words cannot be found in what it says: {sentence.text!r}")
-    return [(word.start_ms, word.end_ms) for word in words]
+    return [(max(0, word.start_ms - rest_ms), word.end_ms - rest_ms) for word in words]
 
 
 def _chapters(text: Script, sentence_starts_ms: Mapping[int, int]) -> tuple[Chapter, ...]:

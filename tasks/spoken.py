@@ -118,6 +118,8 @@ _CLOCK = re.compile(r"(?P<hour>[01]?[0-9]|2[0-4]):(?P<minute>[0-5][0-9])")
 _RANGE = re.compile(rf"(?P<first>{_DIGITS})[-–](?P<last>{_DIGITS})(?P<unit>%?)")
 _DIGIT_GROUPS = re.compile(r"\+?[0-9]+(?:[-/ ][0-9]+){2,}")
 _WHOLE_DOTTED = re.compile(r"[0-9]{1,3}(?:[.,][0-9]{3})+")
+_ENGLISH_MAGNITUDES: Final = _set("thousand million billion trillion")
+_GERMAN_MAGNITUDES: Final = _set("tausend mio. mrd. million millionen milliarde milliarden")
 _LONGEST_NUMBER: Final = 15
 """More digits than this are read one by one."""
 
@@ -158,16 +160,19 @@ class _Reading:
         return f"{self.before}{said}{self._ending()}{self.after}"
 
     def _named(self, dotted: str) -> str | None:
+        """The name of an abbreviation, of a symbol, or of a unit after its number."""
+        unit = dotted.rstrip(".")
+        if self.previous[-1:].isdigit() and unit in self.rules.units:
+            return self.rules.units[unit]
+        after_amount = self.previous[-1:].isdigit() or self.previous in _GERMAN_MAGNITUDES
+        if after_amount and unit in self.rules.currencies:
+            return self.rules.currencies[unit][1]
         small = dotted.lower()
         if small == "no." and not self.following[:1].isdigit():
             return None
-        if small in {"z.", "b."} and small + self.following not in {"z.b."} and self.previous + small not in {"z.b."}:
+        if small in {"z.", "b."} and "z.b." not in {small + self.following, self.previous + small}:
             return None
-        if self.previous[-1:].isdigit() and dotted.rstrip(".") in self.rules.units | self.rules.currencies:
-            return self.rules.units.get(dotted.rstrip(".")) or self.rules.currencies[dotted.rstrip(".")][1]
-        if self.previous in {"mio.", "mrd.", "millionen", "milliarden"} and self.core in self.rules.currencies:
-            return self.rules.currencies[self.core][1]
-        return self.rules.names.get(small) or self.rules.names.get(self.core.lower() if dotted == self.core else small)
+        return self.rules.names.get(small) or self.rules.names.get(self.core.lower())
 
     def _ending(self) -> str:
         """What is said later than it is written: "$4.5 million" -> "million dollars", "10:30 Uhr" -> "Uhr dreißig"."""
@@ -175,7 +180,7 @@ class _Reading:
         if clock and self.core == "Uhr" and int(clock["minute"]):
             return " " + self._cardinal(clock["minute"].lstrip("0"))
         money = _CURRENCY.fullmatch(self.previous)
-        if money and not money["magnitude"] and self.core.lower() in _set("thousand million billion trillion"):
+        if money and not money["magnitude"] and self.core.lower() in _ENGLISH_MAGNITUDES:
             return " " + self.rules.currencies[money["symbol"]][1]
         return ""
 
@@ -188,7 +193,7 @@ class _Reading:
         if magnitude:
             name = self.rules.magnitudes.get(magnitude)
             return f"{self._read(number)} {name} {many}" if name else None
-        if self.following.rstrip(".") in _set("thousand million billion trillion mio mrd millionen milliarden"):
+        if self.following in _ENGLISH_MAGNITUDES | _GERMAN_MAGNITUDES:
             return self._read(number)
         whole, _, fraction = number.rpartition(self.rules.decimal) if self.rules.decimal in number else (number, "", "")
         unit = one if whole == "1" else many

@@ -7,7 +7,7 @@ from typing import Final
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from tasks import caption_files, caption_profile, transcribe
+from tasks import caption_files, caption_profile, whisper_ear
 from tasks.caption_layout import lay_out
 from tasks.captions import Subtitles, Violation, check
 from tasks.errors import retry_helps
@@ -78,7 +78,7 @@ def _why_no_words(job: Job, speech: Speech) -> str:
         return "nothing of the script is heard in the recording"
     if job.script:
         return f"nobody here can read {speech.language!r} to find the words of the script in the recording"
-    return f"the recording has no script, and {transcribe.VARIABLE} names no Whisper weights that could hear its words"
+    return f"the recording has no script, and {whisper_ear.VARIABLE} names no Whisper weights that could hear its words"
 
 
 def _some(items: Sequence[str], separator: str) -> str:

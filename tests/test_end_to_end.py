@@ -178,7 +178,9 @@ def test_a_killed_batch_goes_on_and_only_what_was_in_flight_is_rendered_again(tm
     wait_for(lambda: len(rendered(workspace)) >= 2, "two segments are rendered")
     ours = family(first.pid)
     first.send_signal(signal.SIGKILL)
-    first.communicate()
+    first.wait()
+    assert first.stdout is not None
+    first.stdout.close()  # its orphans hold on to the pipe: there is no end to read
     before = rendered(workspace)
     code, output = finished(actalker(*arguments))
     assert code == 0, output

@@ -43,4 +43,5 @@ class PatchWidths:
     """The autoencoder of patches that is trained here."""
 
     latent_channels: int = 64
-    widths: tuple[int, ...] = (64, 128)
+    finish_width: int = 48
+    finish_blocks: int = 2

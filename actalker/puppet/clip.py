@@ -1,6 +1,5 @@
 """A clip of a talking puppet: who, what is said and how, and from these frames, sound and truth."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +11,7 @@ from actalker.puppet.espeak import Speech, synthesise
 from actalker.puppet.face import REST, Face
 from actalker.puppet.performance import performance
 from actalker.puppet.person import Person, person
-from actalker.puppet.sentences import HELD_OUT, paragraph
+from actalker.puppet.sentences import HELD_OUT, babble, paragraph
 from actalker.puppet.visemes import FPS
 
 SAMPLE_RATE = 16_000
@@ -66,10 +65,18 @@ class Clip:
         return draw(self.person, REST, size)
 
 
-def training_clip(seed: int, frames: int, liveliness: float = 1.0, voices: Sequence[str] = tuple(_VOICES)) -> Clip:
+def babbling_clip(seed: int, frames: int) -> Clip:
+    """Clip of any voice that babbles; for what must understand any speech."""
+    rng = np.random.default_rng([seed, 0xBAB1])
+    voice = MANY_VOICES[int(rng.integers(len(MANY_VOICES)))]
+    speech = synthesise(babble(seed, 1 + frames // 8), voice, int(rng.integers(120, 210)), int(rng.integers(20, 80)))
+    return Clip(person(_FIRST_TRAINING_PERSON + seed), speech, tuple(performance(speech, seed, frames)))
+
+
+def training_clip(seed: int, frames: int, liveliness: float = 1.0) -> Clip:
     """Clip of a training person, sentence and voice; a pure function of its arguments."""
     rng = np.random.default_rng([seed, 0xC11B])
-    voice = voices[int(rng.integers(len(voices)))]
+    voice = _VOICES[int(rng.integers(len(_VOICES)))]
     speech = synthesise(
         paragraph(seed, 1 + frames // 60), voice, int(rng.integers(130, 200)), int(rng.integers(25, 75))
     )

@@ -115,3 +115,90 @@ def paragraph(seed: int, sentences: int) -> str:
     """Several sentences of the training grammar; a pure function of the seed."""
     rng = np.random.default_rng([seed, 0x7A1C])
     return " ".join(sentence(rng) for _ in range(sentences))
+
+
+_ONSETS = [
+    "",
+    "b",
+    "bl",
+    "br",
+    "ch",
+    "d",
+    "dr",
+    "f",
+    "fl",
+    "fr",
+    "g",
+    "gr",
+    "h",
+    "j",
+    "k",
+    "kl",
+    "kw",
+    "l",
+    "m",
+    "n",
+    "p",
+    "pl",
+]
+_ONSETS += ["pr", "r", "s", "sh", "sk", "sl", "sm", "sp", "st", "str", "sw", "t", "th", "tr", "v", "w", "y", "z"]
+_NUCLEI = [
+    "a",
+    "ai",
+    "air",
+    "ar",
+    "aw",
+    "e",
+    "ea",
+    "ee",
+    "er",
+    "i",
+    "igh",
+    "o",
+    "oa",
+    "oi",
+    "oo",
+    "or",
+    "ou",
+    "ow",
+    "u",
+    "ure",
+]
+_CODAS = [
+    "",
+    "b",
+    "ck",
+    "d",
+    "f",
+    "ft",
+    "g",
+    "l",
+    "ll",
+    "lp",
+    "m",
+    "mp",
+    "n",
+    "nd",
+    "ng",
+    "nt",
+    "p",
+    "pt",
+    "r",
+    "rm",
+    "s",
+]
+_CODAS += ["sh", "st", "t", "th", "ts", "v", "x", "ze"]
+
+
+def babble(seed: int, words: int) -> str:
+    """Words of no language, of one to three syllables: every sound beside every other.
+
+    An encoder that hears the grammar's few hundred words alone learns them by heart: 0.98 on them, 0.86 on others.
+    """
+    rng = np.random.default_rng([seed, 0xBABB])
+
+    def syllable() -> str:
+        return "".join(part[int(rng.integers(len(part)))] for part in (_ONSETS, _NUCLEI, _CODAS))
+
+    spoken = ["".join(syllable() for _ in range(int(rng.integers(1, 4)))) for _ in range(words)]
+    return " ".join(word + ("," if rng.uniform() < 0.12 else "") for word in spoken) + "."

@@ -1,10 +1,10 @@
 """The demo checkpoint: what it is made of, and its training from nothing, stage by stage, in one folder.
 
     audio/  faces/          the small encoders
-    transform.safetensors   the linear part of the autoencoder
-    decoder/                its learned part
+    transform.safetensors   the autoencoder's transform
     clips/                  encoded clips, made on first use
     unet/                   network, guide and projections
+    finish/                 the learned part of the autoencoder
 
 Every stage goes on where it was stopped; a finished one returns at once.
 """
@@ -26,8 +26,9 @@ from actalker.sampling import Guidance, Sampling
 from actalker.sampling import Schedule as NoiseSchedule
 from actalker.training.data import PuppetExamples
 from actalker.training.diffusion import DiffusionObjective, Recipe, Trainee
+from actalker.training.finish import FinishObjective
 from actalker.training.loop import OnMetrics, Run, Schedule, averaged_weights
-from actalker.training.pictures import DecoderObjective, fit_transform
+from actalker.training.pictures import fit_transform
 from actalker.training.pretraining import FaceObjective, VisemeObjective
 
 DEMO = CheckpointConfig(
@@ -81,16 +82,16 @@ class Plan:
     faces_steps: int = 250
     people: int = 700
     """Persons whose pictures the autoencoder's transform is fitted on."""
-    decoder_steps: int = 2000
     network_steps: int = 5600
     network_rate: float = 1.2e-3
+    finish_steps: int = 400
 
 
 def train(folder: Path, plan: Plan, on_metrics: OnMetrics | None = None) -> None:
     """Run, or go on with, every stage."""
     train_encoders(folder, plan, on_metrics)
-    train_decoder(folder, plan, on_metrics)
     train_network(folder, plan, on_metrics)
+    train_finish(folder, plan, on_metrics)
 
 
 def train_encoders(folder: Path, plan: Plan, on_metrics: OnMetrics | None = None) -> None:
@@ -101,24 +102,20 @@ def train_encoders(folder: Path, plan: Plan, on_metrics: OnMetrics | None = None
     Run(FaceObjective(), Schedule(plan.faces_steps, 1.5e-3, 20, ema=0.99), folder / "faces").train(on_metrics)
 
 
-def train_decoder(folder: Path, plan: Plan, on_metrics: OnMetrics | None = None) -> None:
-    """The autoencoder: its transform at once, its learned decoder by steps."""
-    torch.manual_seed(0)
-    autoencoder = transform(folder, plan.config, plan.people)
-    Run(DecoderObjective(autoencoder), Schedule(plan.decoder_steps, 2e-3, 60, ema=0.995), folder / "decoder").train(
-        on_metrics
-    )
-
-
 def transform(folder: Path, config: CheckpointConfig, people: int) -> PatchAutoencoder:
-    """An autoencoder with its fitted transform and an untrained decoder."""
-    assert config.autoencoder.patch is not None
-    autoencoder, path = PatchAutoencoder(config.autoencoder.patch), folder / "transform.safetensors"
+    """An autoencoder with its fitted transform and an untrained finish."""
+    autoencoder, path = PatchAutoencoder(_patch_widths(config)), folder / "transform.safetensors"
     if not path.exists():
         fit_transform(autoencoder, people)
         save_file({name: buffer.contiguous() for name, buffer in autoencoder.named_buffers()}, path)
-    autoencoder.load_state_dict(load_file(path), strict=False)  # the decoder has its own file
+    autoencoder.load_state_dict(load_file(path), strict=False)  # the finish has its own file
     return autoencoder
+
+
+def _patch_widths(config: CheckpointConfig) -> PatchWidths:
+    if config.autoencoder.patch is None:
+        raise ValueError("this training makes the autoencoder of patches: the configuration names another")
+    return config.autoencoder.patch
 
 
 def trained_encoders(folder: Path, config: CheckpointConfig) -> SmallEncoders:
@@ -136,14 +133,30 @@ def train_network(
     folder: Path, plan: Plan, on_metrics: OnMetrics | None = None, name: str = "unet", device: str = "cpu"
 ) -> None:
     """Network, guide and projections, on encoders and transform as they are; the run's folder is `name`."""
-    config, recipe = plan.config, plan.recipe
-    encoders, autoencoder = trained_encoders(folder, config), transform(folder, config, plan.people)
-    torch.manual_seed(1)
-    trainee = Trainee(config.network, encoders).to(device)
-    examples = PuppetExamples(folder / "clips", autoencoder, encoders, config.picture.short_edge, plan.liveliness)
-    objective = DiffusionObjective(trainee, examples, 1 / autoencoder.scale, recipe)
     schedule = Schedule(plan.network_steps, plan.network_rate, 80, cooldown_share=0.5, ema=0.998)
-    Run(objective, schedule, folder / name).train(on_metrics)
+    Run(network_objective(folder, plan, device), schedule, folder / name).train(on_metrics)
+
+
+def network_objective(folder: Path, plan: Plan, device: str = "cpu") -> DiffusionObjective:
+    """The network's objective, with untrained weights."""
+    encoders = trained_encoders(folder, plan.config)
+    autoencoder = transform(folder, plan.config, plan.people)
+    torch.manual_seed(1)
+    trainee = Trainee(plan.config.network, encoders).to(device)
+    size = plan.config.picture.short_edge
+    examples = PuppetExamples(folder / "clips", autoencoder, encoders, size, plan.liveliness)
+    return DiffusionObjective(trainee, examples, 1 / autoencoder.scale, plan.recipe, size)
+
+
+def train_finish(folder: Path, plan: Plan, on_metrics: OnMetrics | None = None, name: str = "unet") -> None:
+    """The autoencoder's finish, on what the network of folder `name` makes; without the stage it does nothing."""
+    network = network_objective(folder, plan)
+    _load_averages(network.trainee, folder / name)
+    torch.manual_seed(0)
+    autoencoder = PatchAutoencoder(_patch_widths(plan.config))
+    autoencoder.load_state_dict(load_file(folder / "transform.safetensors"), strict=False)
+    objective = FinishObjective(autoencoder, network, plan.liveliness, people=8 * plan.recipe.first_pool)
+    Run(objective, Schedule(plan.finish_steps, 1.5e-3, 20, ema=0.98), folder / "finish").train(on_metrics)
 
 
 def export(folder: Path, target: Path, config: CheckpointConfig = DEMO, name: str = "unet") -> None:
@@ -151,7 +164,8 @@ def export(folder: Path, target: Path, config: CheckpointConfig = DEMO, name: st
     trainee = Trainee(config.network, trained_encoders(folder, config))
     _load_averages(trainee, folder / name)
     autoencoder = transform(folder, config, Plan.people)
-    _load_averages(autoencoder, folder / "decoder")
+    if (folder / "finish" / "state.pt").exists():  # it starts as the identity, and is trained last
+        _load_averages(autoencoder, folder / "finish")
     parts: dict[Part, nn.Module] = {
         "unet": trainee.unet,
         "guide": trainee.guide,

@@ -122,21 +122,33 @@ class DiffusionObjective:
         rng = np.random.default_rng([step, 0xD1FF])
         batch = self._draw(step, rng)
         gates = GATES[int(rng.choice(len(GATES), p=self.recipe.gate_shares))]
-        clean = self._stack([example.latents[frames] for example, frames in batch])  # (B, F, C, h, w)
-        reference = self._stack([example.reference for example, _ in batch])[:, None]
         sigma = torch.from_numpy(np.exp(rng.normal(*self.recipe.log_sigma, len(batch)))).float().to(self.device)
-        noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(step)).to(self.device)
+        clean, found = self.estimate(batch, gates, sigma, step, rng)
+        miss = (found - clean) ** 2 * self._weight(batch)
+        per_clip = miss.mean(dim=(1, 2, 3, 4)) * (1 + sigma**-2).clamp_max(_LARGEST_LEVEL_WEIGHT)
+        return per_clip.mean(), {"sigma": float(sigma.mean()), "gates": float(gates[0] + 2 * gates[1])}
+
+    def estimate(
+        self,
+        batch: list[tuple[Example, slice]],
+        gates: tuple[bool, bool],
+        sigma: Tensor,
+        seed: int,
+        rng: np.random.Generator,
+    ) -> tuple[Tensor, Tensor]:
+        """Clean latents (B, F, C, h, w), and what the network makes of them under noise of level `sigma` (B,)."""
+        clean = self._stack([example.latents[frames] for example, frames in batch])
+        reference = self._stack([example.reference for example, _ in batch])[:, None]
+        noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(seed)).to(self.device)
         s = sigma[:, None, None, None, None]
         noisy, scale = clean + s * noise, (s**2 + 1).rsqrt()
         conditions, known = self.conditions(batch, gates, rng)
         sample = torch.cat([noisy * scale, (reference * known).expand_as(clean)], dim=2)
         with torch.autocast(self.device.type, torch.bfloat16):
             found = self.trainee.unet(sample, 0.25 * sigma.log(), conditions)
-        miss = (found.float() - clean) ** 2 * self._weight(batch, clean)
-        per_clip = miss.mean(dim=(1, 2, 3, 4)) * (1 + sigma**-2).clamp_max(_LARGEST_LEVEL_WEIGHT)
-        return per_clip.mean(), {"sigma": float(sigma.mean()), "gates": float(gates[0] + 2 * gates[1])}
+        return clean, found.float()
 
-    def _weight(self, batch: list[tuple[Example, slice]], clean: Tensor) -> Tensor:
+    def _weight(self, batch: list[tuple[Example, slice]]) -> Tensor:
         """Where and in which channels an error counts: (B, 1, C, h, w), about 1 on average."""
         maps = self._stack([example.weight for example, _ in batch])[:, None, None]
         return maps**self.recipe.detail_power * self.channel_weight

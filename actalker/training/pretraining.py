@@ -13,7 +13,7 @@ from actalker.encoders.small import (
     face_crops,
     mel_windows,
 )
-from actalker.puppet.clip import MANY_VOICES, training_clip
+from actalker.puppet.clip import babbling_clip, training_clip
 from actalker.puppet.performance import signal
 from actalker.training.loop import Metrics
 from actalker.training.pictures import to_tensor
@@ -37,7 +37,8 @@ class VisemeObjective:
         """Mel windows (N, 44, 80), loudness, spectral place and noise varied, and the truth (N, 4)."""
         windows, truth = [], []
         for i in range(self.clips):
-            clip = training_clip(step * self.clips + i, self.frames, voices=MANY_VOICES)
+            number = step * self.clips + i
+            clip = (training_clip if i % 4 == 0 else babbling_clip)(number, self.frames)
             rng = np.random.default_rng([step, i])
             sound = torch.from_numpy(clip.audio()) * float(10 ** rng.uniform(-0.5, 0.2))
             noise = torch.from_numpy(rng.standard_normal(len(sound)).astype(np.float32))

@@ -16,7 +16,7 @@ from tasks.align import align
 from tasks.features import RATE, features
 from tasks.job import SAMPLE_RATE, Job, WordSource
 from tasks.programme import programme
-from tasks.script import parse
+from tasks.script import Sentence, parse
 from tasks.speak import speak
 from tasks.spoken import spoken
 
@@ -136,6 +136,26 @@ def test_seconds_of_something_else_are_passed_over() -> None:
     offset_ms = (len(first) + len(noise)) * 1000 // RATE
     spans = first_spans + [(start + offset_ms, end + offset_ms) for start, end in second_spans]
     assert np.percentile(errors_ms(found.words, spans), 95) <= 80
+
+
+def test_a_better_ear_is_believed_where_it_agrees_about_the_sentence() -> None:
+    samples, _ = recording_of(sentences_of(ENGLISH), "en-us+m3", "en")
+    script = parse(ENGLISH)
+    alone = align(script, samples, "en")
+
+    def ear(sentence: Sentence, sound: NDArray[np.int16]) -> tuple[tuple[int, int], ...]:
+        """Hears the first sentence 30 ms after where the aligner puts it, and every other at the end of time."""
+        first = sentence == script.sentences[0]
+        begin_ms = max(0, alone.words[0].start_ms - 200) if first else -600_000
+        return tuple(
+            (word.start_ms + 30 - begin_ms, word.end_ms + 30 - begin_ms)
+            for word in (alone.words if first else alone.words[::-1])[: len(sentence.words)]
+        )
+
+    found = align(script, samples, "en", ear)
+    shifts = [new.start_ms - old.start_ms for new, old in zip(found.words, alone.words, strict=True)]
+    count = len(script.sentences[0].words)
+    assert shifts == [30] * count + [0] * (len(shifts) - count)
 
 
 def test_features_do_not_hear_loudness() -> None:

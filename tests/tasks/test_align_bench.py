@@ -64,9 +64,7 @@ def test_an_hour() -> None:
     found = align(script, samples, "en")
     seconds = time.perf_counter() - started
     grown_mb = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kb) / 1024
-    print(
-        f"\n{length_ms / 60_000:.1f} minutes, {len(script.words)} words, {len(found.unspoken)} not found: {seconds:.0f} s"
-    )
+    print(f"\n{length_ms / 60_000:.1f} minutes, {len(script.words)} words, {len(found.unspoken)} lost, {seconds:.0f} s")
     print(f"peak memory beyond the {samples.nbytes / 2**20:.0f} MiB of sound: {grown_mb:.0f} MiB")
     heard = {(word.sentence, place) for place, word in enumerate(found.words)}
     assert len(heard) == len(found.words)

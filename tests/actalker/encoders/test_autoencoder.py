@@ -11,7 +11,7 @@ from actalker.training.pictures import fit_transform, to_tensor
 @pytest.fixture(scope="module")
 def autoencoder() -> PatchAutoencoder:
     torch.manual_seed(0)
-    fitted = PatchAutoencoder(PatchWidths(latent_channels=64, widths=(32, 32)))
+    fitted = PatchAutoencoder(PatchWidths(latent_channels=64))
     fit_transform(fitted, people=30, size=128)
     return fitted.eval()
 
@@ -36,6 +36,13 @@ def test_components_are_ordered_and_strong_ones_damped(autoencoder: PatchAutoenc
     assert autoencoder.scale[0] < 0.5
     assert bool((autoencoder.scale.diff() >= -1e-6).all())
     assert autoencoder.scale[-1] == 1
+
+
+def test_the_finish_starts_as_the_identity(autoencoder: PatchAutoencoder) -> None:
+    pictures = torch.rand(4, 3, 32, 48, generator=torch.Generator().manual_seed(2))
+    with torch.no_grad():
+        change = autoencoder.finish(pictures, frames=2) - pictures
+    assert not change.any()
 
 
 def test_decoding_has_the_stride_and_the_frames(autoencoder: PatchAutoencoder) -> None:

@@ -1,10 +1,12 @@
+import itertools
+
 import numpy as np
 import pytest
 
-from actalker.puppet.clip import held_out_clip, training_clip
+from actalker.puppet.clip import babbling_clip, held_out_clip, training_clip
 from actalker.puppet.espeak import Speech, Unit, synthesise
 from actalker.puppet.performance import gestures, performance, signal
-from actalker.puppet.sentences import HELD_OUT, paragraph
+from actalker.puppet.sentences import HELD_OUT, babble, paragraph
 from actalker.puppet.visemes import FPS, visemes
 
 
@@ -89,3 +91,10 @@ def test_liveliness_stills_the_head_alone() -> None:
     still = training_clip(4, 40, liveliness=0.0).faces
     assert {face.x for face in still} == {0.0}
     assert np.ptp(signal(still, "brow")) > 0
+
+
+def test_babble_brings_every_phoneme_beside_many_others() -> None:
+    heard = [[unit.text for unit in babbling_clip(seed, 100).speech.phonemes] for seed in range(8)]
+    pairs = {pair for phonemes in heard for pair in itertools.pairwise(phonemes)}
+    assert len(pairs) > 300
+    assert babble(3, 10) == babble(3, 10) != babble(4, 10)

@@ -8,7 +8,7 @@ from actalker.training.charts import read_log, write_curves
 from actalker.training.demo import Plan, export, train
 from actalker.training.evaluation import evaluate, write
 
-SHORT = Plan(audio_steps=2, faces_steps=1, people=4, decoder_steps=1, network_steps=2)
+SHORT = Plan(audio_steps=2, faces_steps=1, people=4, network_steps=2, finish_steps=2)
 
 
 @pytest.mark.slow

@@ -33,7 +33,7 @@ RECIPE = Recipe(phases=((0, 2, 2), (5, 1, 4)), first_pool=2, steps_per_example=1
 def objective(tmp_path_factory: pytest.TempPathFactory) -> DiffusionObjective:
     torch.manual_seed(0)
     encoders = SmallEncoders(SmallWidths(tokens=16, audio_tokens=2))
-    autoencoder = PatchAutoencoder(PatchWidths(latent_channels=4, widths=(32, 32)))
+    autoencoder = PatchAutoencoder(PatchWidths(latent_channels=4))
     examples = PuppetExamples(tmp_path_factory.mktemp("clips"), autoencoder, encoders, 64, 0.5)
     return DiffusionObjective(Trainee(NETWORK, encoders), examples, torch.ones(4), RECIPE, size=64)
 
