@@ -7,7 +7,7 @@ Noise is an argument, so that the caller decides what it depends on.
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
@@ -97,8 +97,10 @@ class Sampling:
     def __post_init__(self) -> None:
         if not 0 <= self.overlap < self.window:
             raise ValueError(f"overlap ({self.overlap}) must be at least 0 and less than the window ({self.window})")
-        if self.solver not in ("euler", "dpm++2m"):
+        if self.solver not in get_args(Solver):
             raise ValueError(f"solver must be 'euler' or 'dpm++2m', not {self.solver!r}")
+        if self.prediction not in get_args(Prediction):
+            raise ValueError(f"prediction must be 'velocity' or 'clean', not {self.prediction!r}")
 
     def total(self, frames: int) -> int:
         """Frames to sample so that `frames` may be kept: the length of the noise."""

@@ -25,7 +25,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from flows.audience import Audience, audience
 from flows.order import Finishing, Rendering
 from flows.video import make_video
-from tasks import journal, ledger, processes, renderers
+from tasks import journal, ledger, media, processes, renderers
 from tasks.check import check
 from tasks.errors import Infrastructure
 from tasks.events import Kind, PoolEvent
@@ -132,6 +132,7 @@ def _render_rows(
                 )
             )
             stack.callback(studio.cancelled.set)  # rows that still run when we leave early must not wait for the pool
+            stack.enter_context(media.ended_with_the_block())
             runs = {_submitted(row, pool, finishing): row for row in rows}
             # Prefect's own as_completed reports a run when the server has heard of its end: the state here is older.
             for run in as_completed(runs):

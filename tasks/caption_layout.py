@@ -129,7 +129,7 @@ class _Layout:
     def _rows(self, start: int, end: int, rows: int) -> tuple[float, tuple[int, ...]]:
         """The cheapest way to put the words `[start, end)` on at most so many lines: its cost, and where lines end."""
         whole = self._extent(start, end).of_line(self.profile)
-        best: tuple[float, tuple[int, ...]] = (_ROW_COST + (_broken(Rule.WIDTH, whole) if whole > 1 else 0.0), (end,))
+        best: tuple[float, tuple[int, ...]] = (self._row_cost(whole, end - start), (end,))
         if rows == 1 or whole <= 1:
             return best
         for middle in range(start + 1, end):
@@ -138,11 +138,18 @@ class _Layout:
                 break
             cost, ends = self._rows(middle, end, rows - 1)
             lower = self._extent(middle, ends[0]).of_line(self.profile)
-            cost += _ROW_COST + self._break_cost(middle) + _UNEVEN_COST * abs(upper - lower)
-            cost += _broken(Rule.WIDTH, upper) if upper > 1 else 0.0
+            cost += self._row_cost(upper, middle - start)
+            cost += self._break_cost(middle) + _UNEVEN_COST * abs(upper - lower)
             cost += _broken(Rule.BALANCE, upper / lower) if 3 * lower < upper else 0.0
             best = min(best, (cost, (middle, *ends)))
         return best
+
+    @staticmethod
+    def _row_cost(width: float, words: int) -> float:
+        """A line may be too wide only for a single word."""
+        if width <= 1:
+            return _ROW_COST
+        return _ROW_COST + _broken(Rule.WIDTH, width) if words == 1 else math.inf
 
     def _break_cost(self, end: int) -> float:
         kind = self.breaks[end - 1]

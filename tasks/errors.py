@@ -15,8 +15,11 @@
 Every error can cross a process boundary: its arguments are its message and plain values.
 """
 
+import logging
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
+
+log = logging.getLogger(__name__)
 
 
 class ActalkerError(Exception):
@@ -111,7 +114,10 @@ def retry_helps(task: object, run: Run, state: State) -> bool:
 
     A Prefect `retry_condition_fn`; it knows Prefect's shapes, not Prefect.
     """
-    return isinstance(state.data, ActalkerError) and run.run_count < state.data.attempts
+    helps = isinstance(state.data, ActalkerError) and run.run_count < state.data.attempts
+    if helps:
+        log.warning("another try, after: %s", state.data)
+    return helps
 
 
 @dataclass(frozen=True, slots=True)

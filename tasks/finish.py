@@ -3,8 +3,13 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tasks import recording
+from tasks.errors import BadInput
 from tasks.framing import Framing
 from tasks.loudness import Bed, Sound
+
+X264_PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow")
+WORST_CRF = 51
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,3 +36,19 @@ class Finish:
     fonts: Path | None = None
     crf: int = 18
     x264_preset: str = "medium"
+
+    def check(self) -> None:
+        """Find out now, before anything is rendered, what would fail when the first video is finished.
+
+        Raises:
+            BadInput: A file that is named cannot be used, or a value is impossible.
+        """
+        self.framing.check()
+        if self.music and recording.probe(self.music.path).audio is None:
+            raise BadInput(f"the music {str(self.music.path)!r} has no sound: give a recording")
+        if self.fonts and not self.fonts.is_dir():
+            raise BadInput(f"the fonts {str(self.fonts)!r} are no folder: name one that holds .ttf or .otf files")
+        if self.x264_preset not in X264_PRESETS:
+            raise BadInput(f"{self.x264_preset!r} is no preset of x264: choose one of {', '.join(X264_PRESETS)}")
+        if not 0 <= self.crf <= WORST_CRF:
+            raise BadInput(f"a quality of {self.crf} is impossible: give 0 (lossless) to {WORST_CRF} (worst)")

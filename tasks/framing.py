@@ -11,6 +11,10 @@ from tasks import media
 from tasks.errors import BadInput
 from tasks.job import FPS
 
+BLUR = "blur"
+"""The backdrop that is a blurred copy of the head."""
+
+_SHORT_SIDES = (64, 4320)
 _BLUR_SHRINK = 40
 """A blurred copy is made this much smaller, blurred there, and enlarged: the blur costs next to nothing."""
 
@@ -38,10 +42,23 @@ class Framing:
 
     aspect: Aspect = Aspect.SOURCE
     short_side_px: int = 1080
-    backdrop: str = "blur"
+    backdrop: str = BLUR
     size: float = 1.0
     center_x: float = 0.5
     center_y: float = 0.5
+
+    def check(self) -> None:
+        """Find out now what would fail when the first video is finished.
+
+        Raises:
+            BadInput: The backdrop is neither a colour nor a readable image, or a size is impossible.
+        """
+        if not 0 < self.size <= 1:
+            raise BadInput(f"the head's size in the frame is {self.size:g}: give a share above 0, at most 1")
+        if not _SHORT_SIDES[0] <= self.short_side_px <= _SHORT_SIDES[1]:
+            raise BadInput(f"the picture's short side is {self.short_side_px} pixels: {_SHORT_SIDES} are possible")
+        if self.aspect is not Aspect.SOURCE and self.backdrop != BLUR:
+            _draw(self.backdrop, (16, 16))
 
     def canvas(self, source: tuple[int, int]) -> tuple[int, int]:
         """Width and height of the finished picture, for a rendered one of that size."""
@@ -73,12 +90,11 @@ def place(picture: Any, source: tuple[int, int], framing: Framing, work: Path) -
     """
     if framing.aspect is Aspect.SOURCE:
         return picture
+    framing.check()
     canvas, (left, top, across, down) = framing.canvas(source), framing.box(source)
-    if not 0 < framing.size <= 1:
-        raise BadInput(f"the head's size in the frame is {framing.size:g}: give a share above 0, at most 1")
     if (across, down) == canvas:
         return picture.filter("scale", across, down, flags="lanczos")
-    if framing.backdrop == "blur":
+    if framing.backdrop == BLUR:
         copies = picture.filter_multi_output("split")
         picture, behind = copies[0], _blurred(copies[1], canvas)
     else:
@@ -114,10 +130,8 @@ def _still(backdrop: str, canvas: tuple[int, int], work: Path) -> Any:
 
 
 def _draw(backdrop: str, canvas: tuple[int, int]) -> Image.Image:
-    try:
-        return Image.new("RGB", canvas, ImageColor.getrgb(backdrop)[:3])
-    except ValueError:
-        pass  # no colour: an image
+    if backdrop.startswith("#") or backdrop.lower() in ImageColor.colormap:
+        return Image.new("RGB", canvas, _colour(backdrop))
     try:
         with Image.open(backdrop) as image:
             upright = ImageOps.exif_transpose(image).convert("RGB")
@@ -126,6 +140,13 @@ def _draw(backdrop: str, canvas: tuple[int, int]) -> Image.Image:
             f"the backdrop {backdrop!r} is neither a colour nor an image that can be read: {error}"
         ) from error
     return ImageOps.fit(upright, canvas, Image.Resampling.LANCZOS)
+
+
+def _colour(name: str) -> tuple[int, ...]:
+    try:
+        return ImageColor.getrgb(name)[:3]
+    except ValueError as error:
+        raise BadInput(f"the backdrop {name!r} is no colour: write it like #1d2733") from error
 
 
 def _even(side: float) -> int:

@@ -7,12 +7,12 @@ Why Ut Video, measured at 512 x 512 on a moving, grained picture, one thread, ms
 (`pytest -m bench -k codecs`):
 
     codec                  encode  decode    size
-    Ut Video, left           1.03    0.64     159
-    FFVHuff, plane           0.66    1.03     157      no colour tag
-    Ut Video, median         0.98    1.46     138
-    x264 -qp 0 ultrafast     1.99    2.57     145
-    FFV1, intra              4.70    5.33     115
-    raw                      0.49    0.04     393
+    Ut Video, left           0.88    0.61     154
+    FFVHuff, plane           0.59    1.14     152      no colour tag
+    Ut Video, median         1.11    1.80     132
+    x264 -qp 0 ultrafast     2.21    2.65     136
+    FFV1, intra              5.03    5.81     110
+    raw                      0.22    0.06     393
 """
 
 import errno

@@ -116,32 +116,42 @@ def master(wav: Path, frames: int, target: Target, bed: Bed | None, work: Path) 
     if not before.measurable:
         _encode(_stereo(media.source(programme, "wav").audio), frames, encoded)
         return encoded, before
-    gain_db, ceiling_dbtp = target.integrated_lufs - before.integrated_lufs, target.true_peak_dbtp - _CODEC_MARGIN_DB
-    after = before
+    ceiling_dbtp = target.true_peak_dbtp - _CODEC_MARGIN_DB
     for _ in range(_ROUNDS):
-        sound = _stereo(media.source(programme, "wav").audio).filter("volume", f"{gain_db:.4f}dB", precision="double")
-        if before.true_peak_dbtp + gain_db > ceiling_dbtp:
-            sound = _limited(sound, ceiling_dbtp)
+        sound = _leveled(programme, before, target, ceiling_dbtp)
         _encode(sound, frames, encoded)
         after = measure(encoded, "mov")
-        miss_lu = target.integrated_lufs - after.integrated_lufs
         excess_db = after.true_peak_dbtp - target.true_peak_dbtp
-        if excess_db <= 0 and abs(miss_lu) <= _SETTLED_LU:
+        if excess_db <= 0:
             return encoded, after
+        ceiling_dbtp -= excess_db + 0.1
+    raise ToolFailed(
+        f"true peaks stay {excess_db:.1f} dB over {target.true_peak_dbtp:g} dBTP, however they are limited"
+    )
+
+
+def _leveled(programme: Path, before: Loudness, target: Target, ceiling_dbtp: float) -> Any:
+    """The programme at its loudness. A limiter takes some of it away, so that its gain is found in rounds."""
+
+    def louder(gain_db: float) -> Any:
+        sound = _stereo(media.source(programme, "wav").audio)
+        return sound.filter("volume", f"{gain_db:.4f}dB", precision="double")
+
+    gain_db = target.integrated_lufs - before.integrated_lufs
+    if before.true_peak_dbtp + gain_db <= ceiling_dbtp:
+        return louder(gain_db)
+    for _ in range(_ROUNDS):
+        limited = _measured(_limited(louder(gain_db), ceiling_dbtp), "measuring the limited sound")
+        miss_lu = target.integrated_lufs - limited.integrated_lufs
+        if abs(miss_lu) <= _SETTLED_LU:
+            break
         gain_db += miss_lu
-        if excess_db > 0:
-            ceiling_dbtp -= excess_db + 0.1
-    if after.true_peak_dbtp > target.true_peak_dbtp:
-        raise ToolFailed(
-            f"true peaks of {after.true_peak_dbtp:.1f} dBTP cannot be brought under {target.true_peak_dbtp:g}"
-        )
-    return encoded, after
+    return _limited(louder(gain_db), ceiling_dbtp)
 
 
 def _measured(sound: Any, what: str) -> Loudness:
-    summary = media.execute(
-        media.sink([sound.filter("ebur128", peak="true", framelog="quiet")], "-", "null"), what=what, time_limit_s=3600
-    )
+    meter = media.sink([sound.filter("ebur128", peak="true", framelog="verbose")], "-", "null")
+    summary = media.execute(meter, what=what, time_limit_s=3600)
     figures = dict(re.findall(r"^\s+(I|LRA|Peak):\s+(-?[\d.]+|-?inf|nan)", summary, re.MULTILINE))
     return Loudness(float(figures["I"]), float(figures["LRA"]), float(figures["Peak"]))
 

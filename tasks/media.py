@@ -6,8 +6,10 @@ What customers send is opened in process, by `tasks/recording.py`; our own lossl
 import os
 import selectors
 import sys
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from subprocess import DEVNULL, PIPE, Popen
 from typing import Any
@@ -15,9 +17,11 @@ from typing import Any
 import ffmpeg as commands
 import imageio_ffmpeg
 
-from tasks.errors import BadInput, NoSpace, TimedOut, ToolFailed
+from tasks.errors import BadInput, Cancelled, NoSpace, TimedOut, ToolFailed
 
 _LEASH = Path(__file__).with_name("leash.py")
+_called_off = threading.Event()
+_running: "set[Popen[bytes]]" = set()
 _STDERR_TAIL_BYTES = 16_384
 
 
@@ -99,7 +103,10 @@ def run(
         TimedOut: It took longer than `time_limit_s`.
         NoSpace: The disk is full.
         ToolFailed: It ended with another error, or by a signal; with the end of stderr.
+        Cancelled: `ended_with_the_block` called it off.
     """
+    if _called_off.is_set():
+        raise Cancelled(f"{what}: called off")
     program = str(ffmpeg())
     reports = ("-progress", "pipe:1", "-stats_period", "0.5") if progress else ()
     command = (program, "-nostdin", "-hide_banner", "-nostats", *reports, *arguments)
@@ -113,16 +120,41 @@ def run(
         # Each of malloc's arenas reserves 64 MiB of address space, and there may be one a thread.
         env={**os.environ, "LC_ALL": "C.UTF-8", "MALLOC_ARENA_MAX": "4", **(environment or {})},
     )
-    with process:
+    with process, _listed(process):
         try:
             finished, stderr = _listen(process, time.monotonic() + time_limit_s, progress)
         finally:
             process.kill()  # nothing to kill when it has ended by itself
+    if _called_off.is_set():
+        raise Cancelled(f"{what}: called off")
     if not finished:
         raise TimedOut(f"{what}: ffmpeg took longer than {time_limit_s:g} s; its last words: {stderr[-500:].strip()}")
     if process.returncode != 0:
         raise _failure(what, process.returncode, command, stderr)
     return stderr
+
+
+@contextmanager
+def ended_with_the_block() -> Iterator[None]:
+    """Let ffmpeg run for this block. When an error or Ctrl-C leaves it, end what runs, in every thread, and let no
+    other begin: an encode of an hour must not hold up the end."""
+    _called_off.clear()
+    try:
+        yield
+    except BaseException:
+        _called_off.set()
+        for process in tuple(_running):
+            process.kill()
+        raise
+
+
+@contextmanager
+def _listed(process: "Popen[bytes]") -> Iterator[None]:
+    _running.add(process)
+    try:
+        yield
+    finally:
+        _running.discard(process)
 
 
 def _listen(process: "Popen[bytes]", deadline: float, progress: Callable[[int], None] | None) -> tuple[bool, str]:

@@ -12,12 +12,12 @@ import queue
 import re
 import secrets
 import shutil
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, wait
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import ModuleType, TracebackType
@@ -30,6 +30,7 @@ from tasks.events import Kind, PoolEvent
 from tasks.job import Clip, Job, Preset, Segment
 from tasks.render_worker import Outfit, RenderWorker
 from tasks.renderers import Renderer
+from tasks.staff import staff_of
 from tasks.store import Store
 from tasks.supervisor import Rules, Supervisor
 
@@ -45,9 +46,14 @@ TICK_S = 0.05
 """How late a cancel flag or a deadline may be noticed while nothing else happens."""
 
 RESERVE_BYTES = 512 << 20
-"""The pool pauses when less than this is free in the workspace: about a dozen clips and a final encode."""
+"""The pool pauses when less than this is free in the workspace: about a dozen clips of ten seconds."""
+
+SEGMENT_LIMIT_S = {Preset.STILL: 300.0, Preset.DEMO: 1800.0, Preset.ACTALKER: 7200.0}
+"""For ten seconds of video, on a slow and busy machine; what takes longer is stuck."""
 
 SPACE_CHECK_S = 1.0
+START_TRIES = 3
+KNOCK_S = 10.0
 OBJECT_STORE_BYTES = 80 << 20
 """Ray's least: nothing of ours goes through it."""
 
@@ -159,7 +165,7 @@ class RenderPool:
         address: Of a Ray cluster that runs; it is left running. None starts a session on this machine and ends it.
         actors: How many; None for one a GPU, or else one a core.
         on_event: Told of everything, in the pool's thread: be quick.
-        rules: Limits on time and failures.
+        rules: Limits on time and failures; None for those of the preset.
         load: Makes a worker's renderer, in the worker.
     """
 
@@ -172,11 +178,12 @@ class RenderPool:
         address: str | None = None,
         actors: int | None = None,
         on_event: Callable[[PoolEvent], None] = lambda event: None,
-        rules: Rules = Rules(),  # noqa: B008 - frozen
+        rules: Rules | None = None,
         load: Load = renderers.load,
     ) -> None:
         self._preset, self._weights, self._store, self._load = preset, weights, store, load
-        self._address, self._actors, self._on_event, self._rules = address, actors, on_event, rules
+        self._address, self._actors, self._on_event = address, actors, on_event
+        self._rules = rules or Rules(segment_limit_s=SEGMENT_LIMIT_S[preset])
         self._inbox: queue.SimpleQueue[Callable[[Supervisor], None]] = queue.SimpleQueue()
         self._gate = threading.Lock()
         self._over: ActalkerError | None = None
@@ -241,7 +248,7 @@ class RenderPool:
             self._store.sweep()
 
     def _serve(self, ray: ModuleType) -> None:
-        staff = _staff(ray, self._preset, self._actors)
+        staff = staff_of(ray.cluster_resources(), self._preset, self._actors)
         with _token(self._store) as (token, secret):
             outfit = Outfit(self._store.root, token, secret, self._preset, self._weights, staff.threads, self._load)
             crew = RayCrew(ray, outfit, staff.resources, self._inbox.put)
@@ -298,26 +305,6 @@ class _SpaceGauge:
         return self._enough
 
 
-@dataclass(frozen=True, slots=True)
-class Staff:
-    """How many workers, what each one occupies, and with how many threads it computes."""
-
-    workers: int
-    resources: dict[str, float]
-    threads: int
-
-
-def _staff(ray: ModuleType, preset: Preset, actors: int | None) -> Staff:
-    """A GPU worker has a whole GPU; without GPUs the cores are shared out, one a worker unless fewer are wanted."""
-    found = ray.cluster_resources()
-    gpus, cores = int(found.get("GPU", 0)), max(1, int(found.get("CPU", 1)))
-    if gpus and preset is not Preset.STILL:
-        return Staff(min(actors or gpus, gpus), {"num_gpus": 1, "num_cpus": 1}, max(1, cores // gpus))
-    workers = actors or (1 if preset is Preset.ACTALKER else cores)  # several copies of SVD do not fit into memory
-    threads = 1 if preset is Preset.STILL else max(1, cores // workers)
-    return Staff(workers, {"num_cpus": threads}, threads)
-
-
 @contextmanager
 def _ray_session(address: str | None, preset: Preset, actors: int | None) -> Iterator[ModuleType]:
     """Join the cluster at this address, or hold a session of our own on this machine; gone afterwards.
@@ -325,19 +312,49 @@ def _ray_session(address: str | None, preset: Preset, actors: int | None) -> Ite
     Raises:
         Infrastructure: Ray does not start, or this process has a session already.
     """
+    if address:
+        _knock(address)
     ray = _imported_ray(local=address is None)
     folder = processes.own_folder(processes.state_folder()) / f"ray-{secrets.token_hex(2)}"
-    options = {"address": address} if address else _local_options(folder, preset, actors)
     try:
-        ray.init(logging_level="ERROR", log_to_driver=False, **options)
-    except (ConnectionError, RuntimeError, TimeoutError, ValueError) as error:
-        raise Infrastructure(f"Ray did not start: {error}") from error
-    try:
+        _init(ray, {"address": address} if address else _local_options(folder, preset, actors))
         processes.remember(processes.state_folder())
         yield ray
     finally:
         ray.shutdown(wait_for_processes=True)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _knock(address: str) -> None:
+    """See whether anybody is there: Ray itself would go on trying for a quarter of an hour.
+
+    Raises:
+        Infrastructure: Nobody answers at `host:port`.
+    """
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not port.isdigit():
+        return  # `auto`, or another name that Ray knows
+    try:
+        socket.create_connection((host, int(port)), KNOCK_S).close()
+    except OSError as error:
+        raise Infrastructure(f"no Ray cluster answers at {address}: {error}") from error
+
+
+def _init(ray: ModuleType, options: dict[str, Any]) -> None:
+    """Start or join Ray. A node that is not up within 30 s, which Ray does not let us change, is given another try.
+
+    Raises:
+        Infrastructure: It does not come up.
+    """
+    for tries_left in reversed(range(START_TRIES)):
+        try:
+            ray.init(logging_level="ERROR", log_to_driver=False, **options)
+        except Exception as error:  # Ray raises the bare class for a slow start
+            ray.shutdown()
+            if not tries_left:
+                raise Infrastructure(f"Ray did not start: {error}") from error
+        else:
+            return
 
 
 def _imported_ray(*, local: bool) -> ModuleType:

@@ -16,6 +16,9 @@ SILENCE_DBFS: Final = -120
 MIN_PAUSE_FRAMES: Final = OVERLAP_FRAMES + 2 * HUSH_FRAMES
 """The shortest silence that a joint fits into without touching the words on either side."""
 
+_BLOCK_SAMPLES: Final = 1500 * SAMPLES_PER_FRAME
+"""A minute: an hour's recording is measured without copies of all of it."""
+
 _QUIETEST_FLOOR_DBFS = -70
 _MIN_RANGE_DB = 10
 
@@ -35,9 +38,11 @@ class Programme:
     def add(self, samples: NDArray[np.int16]) -> int:
         """Append sound, filled up with silence to whole frames; the frame that it starts on."""
         start = self.frames
-        padded = np.pad(samples, (0, -len(samples) % SAMPLES_PER_FRAME))
-        self._file.writeframes(padded.astype("<i2").tobytes())
-        self.levels += levels(padded)
+        for first in range(0, len(samples), _BLOCK_SAMPLES):
+            block = samples[first : first + _BLOCK_SAMPLES]
+            padded = np.pad(block, (0, -len(block) % SAMPLES_PER_FRAME))
+            self._file.writeframes(padded.astype("<i2").tobytes())
+            self.levels += levels(padded)
         return start
 
     def rest(self, frames: int) -> None:

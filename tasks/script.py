@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import cache
 from typing import Final
 
 from markdown_it import MarkdownIt
@@ -159,10 +160,16 @@ def is_spoken(text: str) -> bool:
     return any(character.isalnum() or character in _SYMBOLS_WITH_A_NAME for character in text)
 
 
+@cache
+def _parser() -> MarkdownIt:
+    """One for all: to make it takes longer than to parse a page."""
+    return MarkdownIt("commonmark").enable("table")
+
+
 def _blocks(markdown: str) -> Iterator[Heading | str]:
     """Headings, and the running text of every other block that is spoken."""
     text = _FRONT_MATTER.sub("", _clean(markdown))
-    tokens = MarkdownIt("commonmark").enable("table").parse(text)
+    tokens = _parser().parse(text)
     in_table, level = False, 0
     for token in tokens:
         if token.type in {"table_open", "table_close"}:

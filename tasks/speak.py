@@ -5,19 +5,26 @@ frame, is padded with digital silence to whole frames, and is followed by a gap 
 programme may be cut. So what lies between two cuts depends on one sentence and the gap after it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+import soxr
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from tasks import script, voice
-from tasks.errors import retry_helps
+from tasks import script, voice, whisper_ear
+from tasks.align import Ear, align
+from tasks.errors import BadInput, retry_helps
+from tasks.features import RATE
 from tasks.job import FPS, HUSH_FRAMES, OVERLAP_FRAMES, SAMPLE_RATE, Chapter, Job, Speech, Word, WordSource
 from tasks.programme import Programme, cuts_of, programme
 from tasks.recording import decode_audio
-from tasks.script import Ends, Script
+from tasks.script import Ends, Script, Sentence
+from tasks.spoken import spoken
+from tasks.voice import Utterance, Voice
 
 MS_PER_FRAME: Final = 1000 // FPS
 LEAD_FRAMES: Final = OVERLAP_FRAMES + HUSH_FRAMES
@@ -45,42 +52,68 @@ def speak(job: Job, work: Path) -> Speech:
 
 
 def play(job: Job, recording: Path, wav: Path) -> Speech:
-    """Take a recording as it is."""
-    samples = decode_audio(recording, SAMPLE_RATE)
+    """Take a recording as it is, and find its words: those of its script, or else what Whisper hears."""
     with programme(wav) as sound:
-        sound.add(samples)
-    return Speech(wav, sound.frames, cuts_of(sound.levels), tuple(sound.levels), language=job.language)
+        sound.add(decode_audio(recording, SAMPLE_RATE))
+    speech = Speech(wav, sound.frames, cuts_of(sound.levels), tuple(sound.levels), language=job.language)
+    if job.script and job.language.lower() in voice.voices():
+        return _aligned(job, recording, speech)
+    if not job.script and (model := whisper_ear.weights()):
+        words = whisper_ear.transcribe(decode_audio(recording, RATE), job.language, model)
+        return replace(speech, words=words, source=WordSource.TRANSCRIBED if words else WordSource.NONE)
+    return speech
+
+
+def _aligned(job: Job, recording: Path, speech: Speech) -> Speech:
+    text = script.parse(job.script, job.language)
+    found = align(text, decode_audio(recording, RATE), job.language, _ear(job.language))
+    starts = {word.sentence: word.start_ms for word in reversed(found.words)}
+    return replace(
+        speech,
+        words=found.words,
+        chapters=_chapters(text, starts),
+        source=WordSource.ALIGNED if found.words else WordSource.NONE,
+        unspoken=found.unspoken,
+    )
+
+
+def _ear(language: str) -> Ear | None:
+    """Whisper, where its weights are named."""
+    model = whisper_ear.weights()
+    if model is None:
+        return None
+    return lambda sentence, samples: whisper_ear.place(sentence.text, sentence.words, samples, language, model)
 
 
 def synthesise(job: Job, wav: Path) -> Speech:
     """Have the job's voice read its script aloud."""
-    text = script.parse(job.script, job.language)
+    text, speaker = script.parse(job.script, job.language), voice.find(job.voice)
     with programme(wav) as sound:
         sound.rest(LEAD_FRAMES + _frames(text.lead_ms))
-        words, starts = _read(text, voice.find(job.voice), sound)
+        words, starts = _read(text, speaker, job.language, sound)
     return Speech(
         wav=wav,
         frames=sound.frames,
         cuts=tuple(start - HUSH_FRAMES - OVERLAP_FRAMES // 2 for start in starts[1:]),
         levels=tuple(sound.levels),
         words=words,
-        chapters=_chapters(text, [start * MS_PER_FRAME for start in starts]),
+        chapters=_chapters(text, {index: start * MS_PER_FRAME for index, start in enumerate(starts)}),
         language=job.language,
-        source=WordSource.SYNTHESISER,
+        source=WordSource.SYNTHESISER if speaker.exact else WordSource.ALIGNED,
     )
 
 
-def _read(text: Script, speaker: voice.Voice, sound: Programme) -> tuple[tuple[Word, ...], list[int]]:
+def _read(text: Script, speaker: Voice, language: str, sound: Programme) -> tuple[tuple[Word, ...], list[int]]:
     """Read every sentence into the programme: all words, and the frame that each sentence starts on."""
     words: list[Word] = []
     starts: list[int] = []
     for index, sentence in enumerate(text.sentences):
-        utterance = speaker.say(sentence.words)
+        utterance = speaker.say(spoken(sentence.words, language))
         starts.append(sound.add(utterance.samples))
         offset_ms = starts[-1] * MS_PER_FRAME
         words += [
             Word(word, offset_ms + start, offset_ms + end, index)
-            for word, (start, end) in zip(sentence.words, utterance.spans_ms or (), strict=True)
+            for word, (start, end) in zip(sentence.words, _spans_ms(sentence, utterance, language), strict=True)
         ]
         # The last gap ends where a cut would let the sentence's segment end: it is the same segment anywhere.
         last = index == len(text.sentences) - 1
@@ -89,14 +122,27 @@ def _read(text: Script, speaker: voice.Voice, sound: Programme) -> tuple[tuple[W
     return tuple(words), starts
 
 
-def _chapters(text: Script, sentence_starts_ms: Sequence[int]) -> tuple[Chapter, ...]:
-    """The headings that a sentence follows; of several in a row (a title and its first chapter) the last."""
-    titles = {heading.sentence: heading.title for heading in text.headings}
-    return tuple(
-        Chapter(title, sentence_starts_ms[sentence])
-        for sentence, title in titles.items()
-        if sentence < len(sentence_starts_ms)
-    )
+def _spans_ms(sentence: Sentence, utterance: Utterance, language: str) -> Sequence[tuple[int, int]]:
+    """When each word is heard: known to the voice, or else found like in a recording."""
+    if utterance.spans_ms is not None:
+        return utterance.spans_ms
+    heard = soxr.resample(utterance.samples.astype(np.float32), SAMPLE_RATE, RATE).astype(np.int16)
+    # Alignment learns from a recording's pauses what silence is; a lone sentence has none.
+    rest_ms = len(heard) * 1000 // RATE // 4
+    words = align(Script((sentence,)), np.pad(heard, rest_ms * RATE // 1000), language).words
+    if not words:
+        raise BadInput(f"the voice's words cannot be found in what it says: {sentence.text!r}")
+    return [(max(0, word.start_ms - rest_ms), word.end_ms - rest_ms) for word in words]
+
+
+def _chapters(text: Script, sentence_starts_ms: Mapping[int, int]) -> tuple[Chapter, ...]:
+    """The headings that a spoken sentence follows; of several before the same one the last (a title and its part)."""
+    spoken_at: dict[int, Chapter] = {}
+    for heading in text.headings:
+        following = (sentence for sentence in sentence_starts_ms if sentence >= heading.sentence)
+        if (first := min(following, default=None)) is not None:
+            spoken_at[first] = Chapter(heading.title, sentence_starts_ms[first])
+    return tuple(spoken_at.values())
 
 
 def _frames(length_ms: int) -> int:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
+from tasks.errors import Cancelled
 from tasks.job import Clip, Finished, Job, Outcome, Segment, Speech
 from tasks.journal import Journal, SegmentEnded, VideoEnded, VideoPlanned
 from tasks.store import Store, digest_file, digest_of
@@ -70,7 +71,13 @@ class Row:
         return folder
 
     def do(self, stage: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run a stage on the stopwatch."""
+        """Run a stage on the stopwatch.
+
+        Raises:
+            Cancelled: The batch is to end: no other stage begins.
+        """
+        if self.studio.cancelled.is_set():
+            raise Cancelled("the batch was called off")
         name = getattr(stage, "name", repr(stage))
         token = row_now.set(self.job.id)
         began = time.monotonic_ns()

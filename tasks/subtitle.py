@@ -7,7 +7,7 @@ from typing import Final
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from tasks import caption_files, caption_profile
+from tasks import caption_files, caption_profile, whisper_ear
 from tasks.caption_layout import lay_out
 from tasks.captions import Subtitles, Violation, check
 from tasks.errors import retry_helps
@@ -58,19 +58,27 @@ def subtitle(
     files = {role: work / name for role, (name, _) in texts.items()}
     for name, text in texts.values():
         (work / name).write_text(text, encoding="utf-8", newline="\n")
-    return Subtitles(captions, speech.language, files, violations, _notes(speech, violations, norm.name))
+    return Subtitles(captions, speech.language, files, violations, _notes(job, speech, violations, norm.name))
 
 
-def _notes(speech: Speech, violations: Sequence[Violation], profile: str) -> tuple[str, ...]:
+def _notes(job: Job, speech: Speech, violations: Sequence[Violation], profile: str) -> tuple[str, ...]:
     notes: list[str] = []
     if speech.source is WordSource.NONE:
-        notes.append("there are no captions, because nobody knows when which word is spoken")
+        notes.append(f"there are no captions: {_why_no_words(job, speech)}")
     if speech.unspoken:
         notes.append(f"{len(speech.unspoken)} words of the script were not heard: {_some(speech.unspoken, ' ')}")
     if violations:
         faults = _some([str(fault) for fault in violations], "; ")
         notes.append(f"{len(violations)} times the captions cannot keep to the profile {profile!r}: {faults}")
     return tuple(notes)
+
+
+def _why_no_words(job: Job, speech: Speech) -> str:
+    if speech.unspoken:
+        return "nothing of the script is heard in the recording"
+    if job.script:
+        return f"nobody here can read {speech.language!r} to find the words of the script in the recording"
+    return f"the recording has no script, and {whisper_ear.VARIABLE} names no Whisper weights that could hear its words"
 
 
 def _some(items: Sequence[str], separator: str) -> str:

@@ -7,7 +7,7 @@ minute (`en-us+f3@140`); or the path of a Piper voice (`.onnx`, its `.onnx.json`
 import difflib
 import re
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
@@ -42,7 +42,7 @@ class Utterance:
     spans_ms: tuple[tuple[int, int], ...] | None
 
 
-class Voice(Protocol):
+class Voice(Hashable, Protocol):
     """What every voice offers."""
 
     @property
@@ -52,6 +52,10 @@ class Voice(Protocol):
     @property
     def language(self) -> str:
         """What it speaks, as a language tag: `en-us`."""
+
+    @property
+    def exact(self) -> bool:
+        """Whether it knows when its words are heard."""
 
     def say(self, words: Sequence[str]) -> Utterance:
         """Speak one sentence, given as spoken words. The same words give the same bytes.
@@ -69,6 +73,7 @@ class EspeakVoice:
     language: str
     variant: str = ""
     words_per_minute: int = WORDS_PER_MINUTE
+    exact: bool = True
 
     @property
     def identifier(self) -> str:
@@ -95,6 +100,7 @@ class PiperVoice:
 
     name: str
     language: str
+    exact: bool = False
 
     def say(self, words: Sequence[str]) -> Utterance:
         """See `Voice.say`."""
@@ -166,15 +172,19 @@ def _spans(words: tuple[str, ...], reading: espeak.Reading, voice: str) -> list[
 
 def _groups(words: tuple[str, ...], reading: espeak.Reading) -> list[tuple[int, int, list[tuple[int, int]]]]:
     """Words that are announced together, as `[first, last)`, and their phonemes as `(start, end)` in samples."""
-    starts = [len(join(words[: index + 1])) - len(word) for index, word in enumerate(words)]
+    text = ""
+    starts: list[int] = []
+    for word in words:
+        text = join((text, word)) if text else word
+        starts.append(len(text) - len(word))
     heads: list[int] = []
     sounds: list[list[tuple[int, int]]] = []
     ends = [event.sample for event in reading.events[1:]] + [len(reading.samples)]
     for event, end in zip(reading.events, ends, strict=True):
         if event.phoneme is None:
-            word = bisect_right(starts, event.position) - 1
-            if not heads or word > heads[-1]:
-                heads.append(word)
+            place = bisect_right(starts, event.position) - 1
+            if not heads or place > heads[-1]:
+                heads.append(place)
                 sounds.append([])
         elif event.phoneme and heads:
             sounds[-1].append((event.sample, end))

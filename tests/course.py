@@ -83,3 +83,16 @@ def family(pid: int) -> list[psutil.Process]:
 def alive(processes: list[psutil.Process]) -> list[psutil.Process]:
     """Those that still run; zombies wait for their parent only."""
     return [process for process in processes if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
+
+
+def arguments_of(process: psutil.Process) -> list[str]:
+    """A process's command line; empty when it has just ended."""
+    try:
+        return process.cmdline()
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
+        return []
+
+
+def log_of(workspace: Path) -> str:
+    """The logs of all batches of a workspace."""
+    return "".join(path.read_text() for path in workspace.glob("batches/*/log.txt"))

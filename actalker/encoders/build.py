@@ -3,8 +3,9 @@
 The classes are imported on demand: each kind brings a large library, and nobody needs all.
 """
 
+# ruff: noqa: PLC0415
+
 from dataclasses import dataclass, field
-from importlib import import_module
 
 from torch import nn
 
@@ -38,17 +39,22 @@ class AutoencoderConfig:
 def build_encoders(config: EncodersConfig) -> nn.Module:
     """A module with the methods of `Encoders`."""
     if config.published is not None:
-        return _build("published", "PublishedEncoders", config.published)
-    return _build("small", "SmallEncoders", config.small)
+        from actalker.encoders.published import PublishedEncoders
+
+        return PublishedEncoders(config.published)
+    from actalker.encoders.small import SmallEncoders
+
+    assert config.small is not None  # exactly one is given
+    return SmallEncoders(config.small)
 
 
 def build_autoencoder(config: AutoencoderConfig) -> nn.Module:
     """A module with the methods of `Autoencoder`."""
     if config.svd is not None:
-        return _build("svd", "SvdAutoencoder", config.svd)
-    return _build("autoencoder", "PatchAutoencoder", config.patch)
+        from actalker.encoders.svd import SvdAutoencoder
 
+        return SvdAutoencoder(config.svd)
+    from actalker.encoders.autoencoder import PatchAutoencoder
 
-def _build(file: str, name: str, widths: object) -> nn.Module:
-    module: nn.Module = getattr(import_module(f"actalker.encoders.{file}"), name)(widths)
-    return module
+    assert config.patch is not None  # exactly one is given
+    return PatchAutoencoder(config.patch)

@@ -71,7 +71,9 @@ class ScanUnit(nn.Module):
         if keep is not None:
             delta = delta * keep[None, :, :, None]  # exp(0 A) = 1 and 0 B u = 0: the step does not happen
         A = -torch.exp(self.A_logs.float()).view(2, E, -1)
-        return selective_scan(x, delta, A, B, C, self.Ds.float().view(2, E), backend=self.backend)
+        D = self.Ds.float().view(2, E)
+        y: Tensor = selective_scan(x, delta, A, B, C, D, backend=self.backend)
+        return y
 
 
 class PCM(nn.Module):
@@ -111,9 +113,12 @@ class PCM(nn.Module):
         region = projected.gather(2, index)  # (B, F, n, E)
         context = torch.cat([identity, F.silu(self.signal_projs[k](signal))], dim=2)
         sequence = torch.cat([region, context], dim=2)  # (B, F, n + 1 + T, E)
-        keep = F.pad(selection.valid, (0, context.shape[2]), value=True)[:, None].expand(B, frames, -1)
-        scanned = self._scan(k, sequence, None if bool(selection.valid.all()) else keep)[:, :, : selection.count]
-        scanned = torch.where(selection.valid[:, None, :, None], scanned, region)
+        keep: Tensor | None = None
+        if not selection.even:
+            keep = F.pad(selection.valid, (0, context.shape[2]), value=True)[:, None].expand(B, frames, -1)
+        scanned = self._scan(k, sequence, keep)[:, :, : selection.count]
+        if not selection.even:
+            scanned = torch.where(selection.valid[:, None, :, None], scanned, region)
         return projected.scatter(2, index, scanned)
 
     def _scan(self, k: int, sequence: Tensor, keep: Tensor | None) -> Tensor:

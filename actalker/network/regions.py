@@ -25,6 +25,8 @@ class Selection:
     """(B, n) positions, each row without repetition: the selected ones in order, then fillers."""
     valid: Tensor
     """(B, n) whether the position is selected."""
+    even: bool
+    """Whether all clips select equally many, so that there are no fillers."""
 
     @property
     def count(self) -> int:
@@ -46,7 +48,8 @@ def select_tokens(inside: Tensor) -> Selection:
     """Selection of the tokens where `inside` (B, L) is true."""
     count = int(inside.sum(1).max())
     order = torch.argsort(~inside, dim=1, stable=True)[:, :count]
-    return Selection(order, inside.gather(1, order))
+    valid = inside.gather(1, order)
+    return Selection(order, valid, bool(valid.all()))
 
 
 def mask_drop(inside: Tensor, drop: float) -> Tensor:

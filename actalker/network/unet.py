@@ -46,7 +46,7 @@ class UNet(nn.Module):
         """
         B, frames = sample.shape[:2]
         check(conditions, self.config, B, frames)
-        context = self._context(conditions, (sample.shape[3], sample.shape[4]))
+        context: Context = self._context(conditions, (sample.shape[3], sample.shape[4]))
         time = self._time(timesteps, conditions.time_ids, context).to(sample.dtype)  # (B, F, time width)
         x = sample.flatten(0, 1).contiguous(memory_format=torch.channels_last)
         x = self.conv_in(x)
@@ -73,6 +73,8 @@ class UNet(nn.Module):
                 time = time + film(signal.flatten(2))
         return time
 
+    # Reads gates and counts tokens, by which Python decides what runs.
+    @torch.compiler.disable  # type: ignore[untyped-decorator]  # torch leaves it untyped
     def _context(self, conditions: Conditions, size: tuple[int, int]) -> Context:
         """Tokens behind their gates, and the regions on the grid of every resolution."""
         signals = tuple(

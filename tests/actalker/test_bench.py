@@ -1,6 +1,6 @@
 """Measurements: `pytest -m bench -s tests/actalker/test_bench.py`. Ratios within one run; they print their figures."""
 
-# ruff: noqa: T201  # printing is their purpose
+# printing is their purpose
 
 import resource
 import time

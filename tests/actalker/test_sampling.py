@@ -203,6 +203,31 @@ def test_a_closed_gate_makes_the_whole_result_independent_of_its_signal():
     assert not torch.equal(denoise(unet, clip, start, SMALL), denoise(unet, louder, start, SMALL))
 
 
+class PerfectModel:
+    """Knows the clean latents, and says so in the form that it is asked for."""
+
+    def __init__(self, clean, prediction):
+        self.clean, self.prediction = clean, prediction
+
+    def __call__(self, sample, timestep, known):
+        sigma = float(torch.exp(4 * timestep))
+        scale = 1 / math.sqrt(sigma**2 + 1)
+        clean = self.clean.expand_as(sample[:, :, :4])
+        if self.prediction == "clean":
+            return clean
+        noisy = sample[:, :, :4] / scale
+        return (noisy * scale**2 - clean) / (sigma * scale)
+
+
+@pytest.mark.parametrize("solver", ["euler", "dpm++2m"])
+@pytest.mark.parametrize("prediction", ["velocity", "clean"])
+def test_a_perfect_model_is_followed_to_the_data_whatever_it_predicts(prediction, solver):
+    target = torch.randn(4, 8, 8)
+    sampling = replace(SMALL, prediction=prediction, solver=solver, schedule=Schedule(0.02, 20.0))
+    result = denoise(PerfectModel(target, prediction), small_scene(), torch.randn(6, 4, 8, 8), sampling)
+    torch.testing.assert_close(result, target.expand_as(result), rtol=1e-4, atol=1e-4)
+
+
 def test_noise_of_the_wrong_length_is_refused(unet, reference):
     clip, sampling = scene("both", reference), settings("both")
     with pytest.raises(ValueError, match=r"noise has shape \(7, 4, 16, 24\), expected \(11, 4, 16, 24\)"):
@@ -220,5 +245,7 @@ def test_settings_that_cannot_be_are_refused():
         Sampling(overlap=25)
     with pytest.raises(ValueError, match="not 'heun'"):
         Sampling(solver="heun")
+    with pytest.raises(ValueError, match="not 'noise'"):
+        Sampling(prediction="noise")
     with pytest.raises(ValueError, match="at least one step"):
         Schedule().sigmas(0)

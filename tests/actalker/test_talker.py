@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from actalker.checkpoint import PARTS, Options, PictureConfig, save_checkpoint
+from actalker.checkpoint import PARTS, Options, PictureConfig, read_config, save_checkpoint
 from actalker.doubling import doubled
 from actalker.encoders.build import EncodersConfig
 from actalker.encoders.widths import PublishedWidths
 from actalker.sampling import CancelledError, Guidance, Sampling, Schedule
 from actalker.shapes import Box, Size
 from actalker.talker import Controls, Talker
+from actalker.training.demo import DEMO
 from tests.actalker.test_weights import TINY_CHECKPOINT
 
 FACE = Box(20, 12, 60, 56)
@@ -170,3 +171,20 @@ def test_frames_between_lie_half_way():
 def test_small_pictures_are_averaged():
     frames = np.stack([np.full((8, 8, 3), 10, np.uint8), np.full((8, 8, 3), 20, np.uint8)])
     assert (doubled(frames)[1] == 15).all()
+
+
+def test_the_demos_classes_talk_too(tmp_path, scene):
+    torch.manual_seed(0)
+    sampling = replace(DEMO.options.sampling, steps=1)
+    config = replace(
+        DEMO,
+        picture=replace(DEMO.picture, short_edge=128),
+        options=replace(DEMO.options, sampling=sampling),
+    )
+    save_checkpoint(tmp_path, config, {part: config.build(part).state_dict() for part in PARTS})
+    talker = Talker.load(tmp_path)
+    controls = Controls(FACE, span=(2, 6))
+    plan = talker.plan(Size(80, 120), 8_000, controls, talker.options)
+    assert (plan.frames, plan.generated, plan.noise_shape) == (4, 4, (4, 64, 8, 12)), "25 frames a second, no padding"
+    assert render(talker, scene, controls).shape == (4, 128, 192, 3)
+    assert read_config(tmp_path) == config

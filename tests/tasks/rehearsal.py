@@ -1,5 +1,6 @@
 """A renderer for the tests of the pool: plain frames, and accidents on demand, loaded by real workers."""
 
+import errno
 import os
 import signal
 import time
@@ -27,6 +28,7 @@ class Fate(IntEnum):
     RAISE = 4
     BAD = 5
     SHORT = 6
+    FULL = 7
 
 
 class Rehearsal:
@@ -35,7 +37,7 @@ class Rehearsal:
     def render(self, job: Job, segment: Segment, cancelled: Callable[[], bool]) -> Iterator[Frame]:
         for index in range(segment.frames):
             if index == segment.frames // 2:
-                meet(Fate(segment.joint_seed))
+                meet(Fate(segment.joint_seed), segment.wav)
             if segment.joint_seed == Fate.SLOW:
                 time.sleep(FRAME_S)
             if cancelled():
@@ -44,13 +46,17 @@ class Rehearsal:
                 yield np.full((job.height, job.width, 3), (segment.seed + index) % 256, np.uint8)
 
 
-def meet(fate: Fate) -> None:
+def meet(fate: Fate, mark: Path) -> None:
+    """`mark` is made by the first try of a segment that finds the disk full."""
     if fate is Fate.POISON:
         os.kill(os.getpid(), signal.SIGKILL)
     if fate is Fate.DEAF:
         time.sleep(600)
     if fate is Fate.RAISE:
         raise ZeroDivisionError("a bug in the renderer")
+    if fate is Fate.FULL and not mark.exists():
+        mark.touch()
+        raise OSError(errno.ENOSPC, "No space left on device")
     if fate is Fate.BAD:
         raise BadInput("no face in the portrait")
 

@@ -257,7 +257,7 @@ def test_a_picture_of_another_length_is_not_published(tmp_path: Path) -> None:
 def test_a_kill_leaves_no_video_and_the_next_run_no_rest(tmp_path: Path) -> None:
     code = (
         "from pathlib import Path; from tasks.finish import Finish; from tests.tasks.test_assemble import make\n"
-        f"make(Path({str(tmp_path / 'work')!r}), Path({str(tmp_path / 'out')!r}), Finish(x264_preset='placebo'), 400)"
+        f"make(Path({str(tmp_path / 'work')!r}), Path({str(tmp_path / 'out')!r}), Finish(x264_preset='veryslow'), 400)"
     )
     with subprocess.Popen([sys.executable, "-c", code]) as process:
         partial = tmp_path / "out" / ".lesson.mp4.partial"

@@ -91,9 +91,10 @@ def test_speech_that_is_too_fast_is_reported() -> None:
     assert {fault.rule for fault in check(captions, NETFLIX, "en")} == {Rule.SPEED}
 
 
-def test_a_word_wider_than_a_line_is_reported_once() -> None:
+def test_a_word_wider_than_a_line_is_reported_and_stands_alone() -> None:
     word = "Donaudampfschifffahrtsgesellschaftskapitänsmütze"
     captions = captions_of(f"Dies ist die {word} von gestern.", NETFLIX, "de")
+    assert word in {line for caption in captions for line in caption.lines}
     assert [fault.rule for fault in check(captions, NETFLIX, "de")].count(Rule.WIDTH) == 1
 
 

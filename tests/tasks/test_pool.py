@@ -6,6 +6,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
 
 import av
 import pytest
@@ -35,7 +37,7 @@ class Theatre:
             address=address,
             actors=2,
             on_event=self.events.append,
-            rules=Rules(grace_s=GRACE_S),
+            rules=Rules(grace_s=GRACE_S, pause_s=0.5),
             load=load,
         )
 
@@ -44,7 +46,7 @@ class Theatre:
 
     def wait_until(self, condition: Callable[[], bool]) -> None:
         """Look at the events until they are as they should be."""
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while not condition():
             assert time.monotonic() < deadline, self.events
             time.sleep(0.005)
@@ -181,6 +183,14 @@ def test_a_clip_that_is_too_short_is_not_published(theatre: Theatre) -> None:
     with pytest.raises(RenderFailed, match=r"short\[0\] came out with 9 frames, 10 were asked for"):
         theatre.render(*wanted)
     assert theatre.store.find_clip(wanted[0].key) is None
+
+
+def test_a_full_disk_is_a_pause(theatre: Theatre, tmp_path: Path) -> None:
+    (wanted,) = segments("full", 1, fates={0: Fate.FULL})
+    assert theatre.render(replace(wanted, wav=tmp_path / "mark"))
+    kinds = [event.kind for event in theatre.events]
+    assert kinds.count(Kind.PAUSED) == kinds.count(Kind.RESUMED) == 1
+    assert "No space left on device" in theatre.wait_for(Kind.FAILED, "full").error
 
 
 def test_every_attempt_that_started_ended_once(theatre: Theatre) -> None:

@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from tasks import processes
-from tasks.errors import BadInput, Cancelled
+from tasks.errors import BadInput, Cancelled, Infrastructure
 from tasks.job import Preset
 from tasks.pool import RenderPool
 from tasks.store import Store
@@ -45,6 +45,14 @@ def test_missing_weights_fail_every_row_with_the_reason(tmp_path: Path) -> None:
             pool.render(job("next"), segments("next", 2), NEVER)
     with pytest.raises(Cancelled, match="the pool was closed"):
         pool.render(job("late"), segments("late", 2), NEVER)
+
+
+def test_no_cluster_at_the_address_fails_every_row_with_the_reason(tmp_path: Path) -> None:
+    with (
+        RenderPool(Preset.STILL, None, Store(tmp_path), address="127.0.0.1:9", load=load) as pool,
+        pytest.raises(Infrastructure, match=r"no Ray cluster answers at 127\.0\.0\.1:9"),
+    ):
+        pool.render(job("row"), segments("row", 2), NEVER)
 
 
 @pytest.fixture

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from tasks import espeak, piper
 from tasks.errors import BadInput
 from tasks.job import HUSH_FRAMES, OVERLAP_FRAMES, SAMPLE_RATE, SAMPLES_PER_FRAME, Job, Speech, WordSource
-from tasks.programme import cuts_of, pauses
+from tasks.programme import cuts_of, pauses, programme
 from tasks.speak import speak
 
 SCRIPT = """\
@@ -99,12 +100,42 @@ def test_a_recording_is_taken_as_it_is_and_cut_in_its_pauses(tmp_path: Path) -> 
     assert len(speech.cuts) >= len(original.cuts)
 
 
+def test_long_sound_is_written_in_blocks_without_a_seam(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(-9000, 9000, 61 * SAMPLE_RATE + 17).astype(np.int16)
+    with programme(tmp_path / "a.wav") as sound:
+        assert sound.add(noise) == 0
+        assert sound.add(noise[:5]) == 61 * 25 + 1
+    written = samples_of(tmp_path / "a.wav")
+    np.testing.assert_array_equal(written[: len(noise)], noise)
+    assert not written[len(noise) : sound.frames * SAMPLES_PER_FRAME - SAMPLES_PER_FRAME].any()
+    assert len(written) == sound.frames * SAMPLES_PER_FRAME
+    assert len(sound.levels) == 61 * 25 + 2
+
+
 def test_pauses_are_judged_by_the_recording_itself() -> None:
     noisy = [-45, -44] * 10 + [-20, -18] * 20 + [-44] * 20 + [-19] * 20 + [-45] * 5
     assert pauses(noisy) == [(0, 20), (60, 80)]
     assert cuts_of(noisy) == (10, 70)
     assert pauses([-20] * 100) == []
     assert pauses([]) == []
+
+
+def test_the_words_of_a_voice_that_does_not_know_them_are_aligned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A Piper voice, whose network is not here: its sound is espeak-ng's, whose words' times are known to the test."""
+
+    def read(text: str, model: Path) -> tuple[NDArray[np.int16], int]:
+        reading = espeak.read(text, "gmw/en-US+m3", 140)
+        return np.trim_zeros(reading.samples, "b"), reading.rate
+
+    monkeypatch.setattr(piper, "language_of", lambda model: "en-us")
+    monkeypatch.setattr(piper, "read", read)
+    known, _ = spoken(tmp_path / "a", voice="en-us+m3@140")
+    found, _ = spoken(tmp_path / "b", voice="anna.onnx")
+    assert found.source is WordSource.ALIGNED
+    assert [word.text for word in found.words] == [word.text for word in known.words]
+    assert max(abs(a.start_ms - b.start_ms) for a, b in zip(found.words, known.words, strict=True)) <= 80
 
 
 def test_jobs_are_not_changed(tmp_path: Path) -> None:

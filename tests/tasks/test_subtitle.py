@@ -67,9 +67,13 @@ def test_letters_shrink_until_the_widest_line_fits(tmp_path: Path) -> None:
     square = replace(JOB, width=512, height=512)
     sizes = []
     for job in (JOB, square):
-        subtitles = subtitle.fn(job, speech_of(said("Prices rose sharply during a most remarkable year.")), tmp_path)
+        subtitles = subtitle.fn(
+            job,
+            speech_of(said("Prices rose sharply in a remarkable year, and everybody noticed at the same time.")),
+            tmp_path,
+        )
         sizes.append(pysubs2.load(str(subtitles.files["ass"])).styles["Default"].fontsize / job.height)
-    assert sizes[1] < sizes[0] == pytest.approx(0.055)
+    assert sizes[1] < sizes[0] == pytest.approx(0.066, abs=0.0002)
 
 
 def test_each_word_is_coloured_while_it_is_spoken(tmp_path: Path) -> None:
@@ -103,7 +107,11 @@ def test_without_words_there_are_no_captions_and_the_reason_is_given(tmp_path: P
     subtitles = subtitle.fn(JOB, silent, tmp_path)
     assert subtitles.captions == ()
     assert set(subtitles.files) == {"words"}
-    assert "nobody knows" in subtitles.notes[0]
+    assert "no script" in subtitles.notes[0]
+    with_script = subtitle.fn(replace(JOB, script="Hej.", language="fo"), replace(silent, language="fo"), tmp_path)
+    assert "nobody here can read 'fo'" in with_script.notes[0]
+    unheard = subtitle.fn(replace(JOB, script="Hello."), replace(silent, unspoken=("Hello.",)), tmp_path)
+    assert "nothing of the script is heard" in unheard.notes[0]
 
 
 def test_profiles_come_with_the_program_or_from_the_user(tmp_path: Path) -> None:

@@ -426,7 +426,7 @@ def test_the_end_reaches_everybody() -> None:
 FATES = st.sampled_from(["done", "done", "done", "raise", "die", "bad", "stuck", "deaf", "full", "late"])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
     slots=st.integers(1, 3),
     rows=st.lists(st.lists(st.integers(0, 12), min_size=1, max_size=8, unique=True), min_size=1, max_size=5),

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from actalker.checkpoint import PARTS, save_checkpoint
 from actalker.shapes import Size
@@ -102,10 +103,8 @@ def test_it_stops_when_it_is_called_off(renderer: Renderer, job: Job, segment: S
 
 
 def test_a_portrait_without_a_face_is_refused(renderer: Renderer, job: Job, segment: Segment, tmp_path: Path) -> None:
-    from PIL import Image
-
     Image.new("RGB", (300, 300), (120, 160, 90)).save(tmp_path / "wall.png")
-    with pytest.raises(BadInput, match=r"wall\.png: no face found"):
+    with pytest.raises(BadInput, match="no face found in a picture of 300 x 300"):
         draw(renderer, replace(job, portrait=tmp_path / "wall.png"), segment)
     given = replace(job, portrait=tmp_path / "wall.png", face_box=(80, 60, 220, 240))
     assert draw(renderer, given, segment).shape[0] == FRAMES
@@ -114,24 +113,23 @@ def test_a_portrait_without_a_face_is_refused(renderer: Renderer, job: Job, segm
 def test_an_open_motion_gate_follows_the_driving_video(
     renderer: Renderer, job: Job, segment: Segment, tmp_path: Path
 ) -> None:
-    moved = replace(job, motion_gate=True)
+    moved, short = replace(job, motion_gate=True), replace(segment, end_frame=segment.start_frame + 4)
     with pytest.raises(BadInput, match="no driving video"):
-        draw(renderer, moved, segment)
-    video = film(tmp_path / "driving.avi", 12)
-    driven = draw(renderer, replace(moved, driving_video=video), segment)
-    assert driven.shape[0] == FRAMES
-    assert not np.array_equal(driven, draw(renderer, job, segment))
+        draw(renderer, moved, short)
+    with pytest.raises(BadInput, match=r"empty\.avi: no face found"):
+        draw(renderer, replace(moved, driving_video=film(tmp_path / "empty.avi", 12, light=0.0)), short)
+    driven = draw(renderer, replace(moved, driving_video=film(tmp_path / "driving.avi", 12)), short)
+    assert driven.shape[0] == 4
+    assert not np.array_equal(driven, draw(renderer, job, short))
 
 
-def film(path: Path, frames: int) -> Path:
+def film(path: Path, frames: int, light: float = 1.0) -> Path:
     """The portrait, getting brighter."""
-    from PIL import Image
-
     with Image.open(PORTRAIT) as image:
         picture = np.asarray(image.convert("RGB").resize((256, 256)))
     with LosslessWriter(path, 256, 256) as writer:
         for number in range(frames):
-            writer.write((picture * (0.5 + 0.5 * number / frames)).astype(np.uint8))
+            writer.write((picture * light * (0.5 + 0.5 * number / frames)).astype(np.uint8))
     return path
 
 

@@ -1,6 +1,7 @@
 """Voices: the same bytes every time, exact words, and a helpful answer to a wrong name."""
 
 import hashlib
+import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -95,3 +96,14 @@ def test_a_sentence_has_the_same_bytes_in_every_process_and_at_every_time() -> N
     told = [subprocess.check_output(command, cwd=root, text=True).strip() for _ in range(2)]
     here = hashlib.sha256(voice.find("en-us").say(WORDS).samples.tobytes()).hexdigest()
     assert told == [here, here]
+
+
+def test_a_piper_voice_needs_both_of_its_files_and_piper(tmp_path: Path) -> None:
+    model = tmp_path / "anna.onnx"
+    model.touch()
+    with pytest.raises(BadInput, match="is missing"):
+        voice.find(str(model))
+    model.with_name("anna.onnx.json").write_text('{"espeak": {"voice": "de"}}')
+    if importlib.util.find_spec("piper") is None:
+        with pytest.raises(BadInput, match="pip install"):
+            voice.find(str(model))

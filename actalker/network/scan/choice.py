@@ -1,6 +1,5 @@
 """Which implementation of the selective scan runs: by device, or by name. The choice is logged, once per device."""
 
-# ruff: noqa: PLR0917  # the operands of a scan are six, in the order of the papers
 # ruff: noqa: PLC0415  # implementations are imported on first use: each costs its compiler's import
 
 import logging
@@ -9,6 +8,7 @@ from functools import cache
 from importlib.util import find_spec
 from typing import Literal, get_args
 
+import torch
 from torch import Tensor
 
 from actalker.network.scan.reference import selective_scan_reference
@@ -19,6 +19,8 @@ Scan = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor], Tensor]
 _log = logging.getLogger(__name__)
 
 
+# Compiled already, by other compilers.
+@torch.compiler.disable  # type: ignore[untyped-decorator]  # torch leaves it untyped
 def selective_scan(
     u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor, backend: Backend = "auto"
 ) -> Tensor:

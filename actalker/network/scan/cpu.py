@@ -4,8 +4,6 @@ Threads share the (sequence, channel block) pairs. The forward pass holds one bl
 state at the start of every chunk of steps and recomputes inside it. Arithmetic is float32 whatever the inputs' type.
 """
 
-# ruff: noqa: PLR0917  # the operands of a scan are six, in the order of the papers
-
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 

@@ -4,7 +4,6 @@ The innermost loop runs over a block of channels, so that a state's update is on
 states needs no horizontal addition. One block's states (N x BLOCK) are all that the forward pass holds.
 """
 
-# ruff: noqa: PLR0917  # the operands of a scan are six, in the order of the papers
 # mypy: disable-error-code="untyped-decorator"
 
 import numpy as np

@@ -9,8 +9,6 @@ S sequences, L steps, E channels, N states; direction 0 runs forward, direction 
     u (S, L, E)   delta (2, S, L, E)   A (2, E, N)   B, C (2, S, L, N)   D (2, E)   ->   y (S, L, E)
 """
 
-# ruff: noqa: PLR0917  # the operands of a scan are six, in the order of the papers
-
 import torch
 from torch import Tensor
 

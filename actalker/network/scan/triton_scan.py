@@ -6,8 +6,6 @@ of steps and recomputes the rest. Gradients of B and C are summed by atomic addi
 order is not fixed: they may differ between runs in their last bits.
 """
 
-# ruff: noqa: PLR0917  # the operands of a scan are six, in the order of the papers
-
 import torch
 import triton
 from torch import Tensor
@@ -34,7 +32,10 @@ class _Scan(torch.autograd.Function):
         S, L, E = u.shape
         N = A.shape[2]
         y = torch.zeros(u.shape, dtype=torch.float32, device=u.device)
-        forward_kernel[_grid(u)](*_operands(u, delta, A, B, C, D), y, S, L, E, N, BLOCK_E, _block(N), num_warps=1)
+        operands = _operands(u, delta, A, B, C, D)
+        # Triton launches on the current device, which may be another GPU than the tensors'.
+        with torch.cuda.device_of(u):  # type: ignore[no-untyped-call]  # torch leaves it untyped
+            forward_kernel[_grid(u)](*operands, y, S, L, E, N, BLOCK_E, _block(N), num_warps=1)
         return y.to(u.dtype)
 
     @staticmethod
@@ -52,10 +53,11 @@ class _Scan(torch.autograd.Function):
         dB, dC = buffer(*B.shape), buffer(*B.shape)
         tile = grid[0] * BLOCK_E * _block(N)
         starts, insides = buffer(2 * S * -(-L // CHUNK) * tile), buffer(2 * S * CHUNK * tile)
-        backward_kernel[grid](
-            *_operands(*saved), dy.contiguous(), du, ddelta, dA, dB, dC, dD, starts, insides, S, L, E, N,
-            BLOCK_E, _block(N), CHUNK, num_warps=1,
-        )  # fmt: skip
+        with torch.cuda.device_of(u):  # type: ignore[no-untyped-call]  # as above
+            backward_kernel[grid](
+                *_operands(*saved), dy.contiguous(), du, ddelta, dA, dB, dC, dD, starts, insides, S, L, E, N,
+                BLOCK_E, _block(N), CHUNK, num_warps=1,
+            )  # fmt: skip
         grads = (du, ddelta, dA.sum(1), dB, dC, dD.sum(1))
         return tuple(grad.to(like.dtype) for grad, like in zip(grads, saved, strict=True))
 

@@ -197,14 +197,15 @@ def test_the_scans_parameters_stay_in_float32(dtype):
 
 
 @both_extents
-def test_bfloat16_agrees_with_float32_to_its_rounding(config):
+@pytest.mark.parametrize(("dtype", "rounding"), [(torch.bfloat16, 0.03), (torch.float16, 0.004)], ids=str)
+def test_half_precision_agrees_with_float32_to_its_rounding(config, dtype, rounding):
     unet, known = network(config), conditions(config)
     x, timesteps = sample()
     with torch.no_grad():
         exact = unet(x, timesteps, known)
-        rounded = unet.bfloat16()(x.bfloat16(), timesteps, known.to("cpu", torch.bfloat16))
-    assert rounded.dtype == torch.bfloat16
-    assert (rounded.float() - exact).norm() / exact.norm() < 0.03
+        rounded = unet.to(dtype)(x.to(dtype), timesteps, known.to("cpu", dtype))
+    assert rounded.dtype == dtype
+    assert (rounded.float() - exact).norm() / exact.norm() < rounding
 
 
 def test_conditions_that_do_not_fit_are_refused_by_name():

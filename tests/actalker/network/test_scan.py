@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from actalker.network.scan import available_backends, selective_scan, selective_scan_reference
+from actalker.network.scan import available_backends, mamba, selective_scan, selective_scan_reference
 from actalker.network.scan.choice import _implementation
 
 
@@ -97,3 +97,28 @@ def test_the_choice_is_logged(caplog):
     with caplog.at_level(logging.INFO, logger="actalker"):
         selective_scan(*inputs(1, 2, 2, 2))
     assert "selective scan on cpu: cpu" in caplog.text
+
+
+def kernel_of_mamba_ssm(u, delta, A, B, C, D):
+    """What mamba-ssm documents of selective_scan_fn: u, delta (S, X, L), A (X, N), B, C (S, G, N, L), D (X)."""
+    S, X, L = u.shape
+    B, C = (x.repeat_interleave(X // x.shape[1], dim=1) for x in (B, C))  # (S, X, N, L): a group is a run of channels
+    h, y = u.new_zeros(S, X, A.shape[1]), []
+    for t in range(L):
+        h = torch.exp(delta[:, :, t, None] * A) * h + (delta[:, :, t] * u[:, :, t])[..., None] * B[..., t]
+        y.append((h * C[..., t]).sum(-1) + D * u[:, :, t])
+    return torch.stack(y, dim=2)
+
+
+def test_the_operands_of_mamba_ssm_are_ours_in_its_order(monkeypatch):
+    monkeypatch.setattr(mamba, "_kernel", lambda: kernel_of_mamba_ssm)
+    operands = inputs(2, 9, 6, 3)
+    torch.testing.assert_close(mamba.selective_scan_mamba(*operands), selective_scan_reference(*operands))
+
+
+def test_mamba_ssm_is_not_used_without_cuda():
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    assert mamba._kernel() is None
+    with pytest.raises(RuntimeError, match="'mamba' does not run on cpu: available are cpu, reference"):
+        selective_scan(*inputs(1, 2, 2, 2), backend="mamba")

@@ -1,0 +1,79 @@
+"""What people see: plain lines where there is no terminal, and a table of a batch."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from flows.screen import Screen, table_of
+from tasks.errors import BadInput
+from tasks.events import Kind, PoolEvent
+from tasks.job import Attempt, Outcome
+from tasks.journal import BatchEnded, BatchStarted, Event, Journal, VideoEnded, VideoPlanned
+from tasks.report import report
+
+EVENTS: tuple[Event, ...] = (
+    BatchStarted("night-1", "night.csv", 1000, 1, (("a[1]", "Title"), ("b", ""), ("c", ""))),
+    VideoPlanned("a[1]", 2, 500),
+    VideoPlanned("c", 4, 1000),
+    Attempt("x", "k", "c", 0, "n/1", 1, 2, Outcome.DONE),
+    VideoEnded(
+        "a[1]", 1, "Title", Outcome.DONE, 1000, 9000, frames=500, segments=2, segments_rendered=1, notes=("Look.",)
+    ),
+    VideoEnded("b", 2, "", Outcome.FAILED, 1000, 2000, error="[row] broke", error_class="ToolFailed"),
+)
+
+
+def shown(*events: Event | PoolEvent, terminal: bool) -> str:
+    console = Console(file=io.StringIO(), force_terminal=terminal, width=200)
+    with Screen(console) as screen:
+        for event in events:
+            screen.hears(event)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def test_without_a_terminal_every_ended_row_is_a_plain_line() -> None:
+    assert shown(*EVENTS, terminal=False).splitlines() == [
+        "Batch night-1, 3 rows.",
+        "done    a[1]  0:20, 1 of 2 segments rendered, in 8.0 s",
+        "        Look.",
+        "failed  b: [row] broke",
+    ]
+
+
+def test_on_a_terminal_bars_show_rows_segments_pace_and_time_left() -> None:
+    told = shown(*EVENTS, terminal=True)
+    for part in ("rows", "2/3", "segments", "frames/s", "left"):
+        assert part in told
+
+
+def test_trouble_in_the_pool_is_told() -> None:
+    told = shown(PoolEvent(Kind.PAUSED, error="the disk is full"), terminal=False)
+    assert "paused" in told
+    assert "the disk is full" in told
+
+
+def test_status_tells_every_row_of_a_batch_that_died(tmp_path) -> None:
+    with Journal(tmp_path / "ledger", "night-1") as pen:
+        for event in EVENTS:
+            pen.write(event)
+        assert report(tmp_path / "ledger", "night-1").state == "running"
+    told = report(tmp_path / "ledger", "night-1")
+    assert told.state == "interrupted"
+    assert [(row.id, row.outcome) for row in told.rows.values()] == [
+        ("a[1]", "done"),
+        ("b", "failed"),
+        ("c", "rendering"),
+    ]
+    console = Console(file=io.StringIO(), width=120)
+    console.print(table_of(told))
+    assert "[row] broke" in console.file.getvalue()
+    with Journal(tmp_path / "ledger", "night-1") as pen:
+        pen.write(BatchEnded(2000, 2, 1))
+    assert report(tmp_path / "ledger", "night-1").state == "failed"
+
+
+def test_an_unknown_batch_is_refused_with_the_known_ones(tmp_path) -> None:
+    with pytest.raises(BadInput, match="The newest are: none"):
+        report(tmp_path / "ledger", "nope")
