@@ -61,6 +61,7 @@ def render_batch(
         ManifestRefused: Before anything is rendered.
         BadInput: Another process is rendering the same batch.
     """
+    finishing.check()
     processes.reap(processes.state_folder())
     processes.remember(processes.state_folder())  # the embedded server, if there is one
     store = Store(workspace)

@@ -106,6 +106,7 @@ def submit(
     finish = Finish(sound, bed, burn_in or highlight, label, framing)
     folders, rendering = tuple(allow or ()), Rendering(preset, weights, ray, actors)
     finishing = Finishing(captions, highlight, finish)
+    finishing.check()
     intake.jobs_of(manifest, folders, rendering.default_preset)  # refused in a second, before Prefect and Ray come up
     signal.signal(signal.SIGTERM, _interrupt)
     atexit.register(_leave_nothing_running)  # before Prefect registers the end of its server, hence after it

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Self
 
 import actalker
+from tasks import caption_profile
 from tasks.finish import Finish
 from tasks.job import Preset
 
@@ -58,3 +59,12 @@ class Finishing:
     captions: str = "netflix"
     highlight: bool = False
     finish: Finish = field(default_factory=Finish)
+
+    def check(self) -> None:
+        """Find out before the night what would fail at its end.
+
+        Raises:
+            BadInput: There is no such caption profile, or an option of finishing cannot be kept.
+        """
+        caption_profile.load(self.captions)
+        self.finish.check()
