@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from flows.order import Finishing, Rendering
+from flows.order import DEMO_CHECKPOINT, Finishing, Rendering
 from tasks.errors import ActalkerError, BadInput, ManifestRefused
 from tasks.finish import Finish
 from tasks.framing import Aspect, Framing
@@ -54,9 +54,7 @@ Allow = Annotated[list[Path] | None, typer.Option(help="A folder besides the man
 Workspace = Annotated[Path, typer.Option(help="Where everything is kept: videos, store, ledger.")]
 PresetOption = Annotated[
     Preset | None,
-    typer.Option(
-        help="For rows that name none. Default: actalker with --weights, else the bundled demo.", show_default=False
-    ),
+    typer.Option(help="For rows that name none. Default: actalker with --weights, else still.", show_default=False),
 ]
 
 
@@ -162,6 +160,45 @@ def voices() -> None:
     from tasks import voice
 
     Console().print(*voice.voices(), sep="\n", highlight=False)
+
+
+@app.command()
+def train(
+    folder: Annotated[Path, typer.Option(help="Where the state of the training is kept, to go on from.")] = Path(
+        "training"
+    ),
+    checkpoint: Annotated[Path, typer.Option(help="Where the checkpoint is written.")] = Path("training/checkpoint"),
+    steps: Annotated[
+        int | None, typer.Option(min=1, help="Of the network. Default: the recipe's.", show_default=False)
+    ] = None,
+) -> None:
+    """Train the demo checkpoint on drawn heads, or go on: on this CPU, or on every GPU there is.
+
+    Stop it when you like; the same command goes on from the last saved state.
+    """
+    _be_quiet_and_offline()
+    from actalker.training.demo import Plan
+    from flows.train import train_checkpoint
+
+    plan = Plan(network_steps=steps) if steps else Plan()
+    Console().print(f"Checkpoint: {train_checkpoint(folder, checkpoint, plan)}", highlight=False, soft_wrap=True)
+
+
+@app.command()
+def evaluate(
+    checkpoint: Annotated[Path, typer.Argument(help="A checkpoint that was trained on drawn heads.")] = DEMO_CHECKPOINT,
+    clips: Annotated[int, typer.Option(min=1, help="Held-out clips.")] = 24,
+    frames: Annotated[int, typer.Option(min=25, help="Frames of each, 25 a second.")] = 100,
+) -> None:
+    """Score a checkpoint on people, sentences and voices that training never saw; the table is written beside it."""
+    from actalker.training import evaluation
+
+    console = Console(highlight=False)
+    table = evaluation.evaluate(
+        checkpoint, clips, frames, lambda row: console.print(f"clip {row.clip}: mouth and sound {row.audio_open:.2f}")
+    )
+    evaluation.write(table, checkpoint)
+    console.print(table.markdown())
 
 
 @weights_app.command()

@@ -18,7 +18,7 @@ class Rendering:
     """What draws, with what, and where.
 
     Attributes:
-        preset: For rows that name none; None: `actalker` where weights are given, else what is bundled.
+        preset: For rows that name none; None: `actalker` where weights are given, else `still`.
         weights: The folder of the converted published weights.
         ray: The address of a Ray cluster that runs; None starts one on this machine and ends it.
         actors: How many; None for one a GPU, or else what the cores give.
@@ -42,9 +42,8 @@ class Rendering:
         """What draws rows that name no preset."""
         if self.preset:
             return self.preset
-        if self.weights:
-            return Preset.ACTALKER
-        return Preset.DEMO if DEMO_CHECKPOINT.is_dir() else Preset.STILL
+        # The demo checkpoint talks, but its card says that it is not yet good enough to be shown unasked.
+        return Preset.ACTALKER if self.weights else Preset.STILL
 
 
 @dataclass(frozen=True, slots=True)

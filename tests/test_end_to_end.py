@@ -12,10 +12,12 @@ from pathlib import Path
 import av
 import duckdb
 import httpx
+import numpy as np
 import psutil
 import pytest
 import webvtt
 
+from tasks.recording import decode_frames
 from tests.course import (
     ROOT,
     actalker,
@@ -226,6 +228,23 @@ def test_an_interrupted_batch_leaves_nothing_running_and_nothing_half_done(
     assert not list((workspace / "store" / "tmp").iterdir())
     code, output = finished(actalker("status", "--workspace", workspace))
     assert "interrupted" in output
+
+
+def test_the_bundled_network_talks(tmp_path: Path, prefect_server: str) -> None:
+    """The whole way with the network: its mouth moves while it speaks, and the wall behind it does not."""
+    portrait = shutil.copy(EXAMPLE / "portraits" / "aisha.png", tmp_path)
+    (tmp_path / "s.md").write_text("Papa may open a map.")
+    (tmp_path / "m.csv").write_text(f"id,portrait,script,preset\nrow,{Path(portrait).name},s.md,demo\n")
+    workspace = tmp_path / "w"
+    code, output = finished(actalker("submit", tmp_path / "m.csv", "--workspace", workspace, api=prefect_server), 480)
+    assert code == 0, output
+    (ended,) = events(workspace, "VideoEnded")
+    assert str(ended["renderer"]).startswith("talker")
+    frames = np.stack(list(decode_frames(video(workspace, "row") / "row.mp4"))).astype(np.float32)
+    assert frames.shape == (ended["frames"], 256, 256, 3)
+    movement = np.abs(np.diff(frames, axis=0)).mean(axis=(0, 3))
+    mouth, wall = movement[150:175, 110:145].mean(), movement[10:60, 10:50].mean()
+    assert mouth > 4 * wall
 
 
 def test_a_poisoned_segment_fails_its_row_alone(tmp_path: Path, prefect_server: str) -> None:
