@@ -1,0 +1,64 @@
+"""The command's edges: what it refuses and how, and what it tells without rendering anything."""
+
+from pathlib import Path
+
+import pytest
+
+from flows.cli import main
+from flows.order import DEMO_CHECKPOINT, Rendering
+from tasks.job import Preset
+
+
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> tuple[int, str]:
+    monkeypatch.setattr("sys.argv", ["actalker", *map(str, arguments)])
+    with pytest.raises(SystemExit) as end:
+        main()
+    told = capsys.readouterr()
+    return int(end.value.code or 0), told.out + told.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("check", "none.csv"), "cannot be read"),
+        (("status", "--workspace", "nowhere"), "nowhere holds no batches yet"),
+        (("status", "b", "--workspace", "nowhere"), "there is no batch 'b'"),
+        (("submit", "none.csv", "--captions", "nope"), "caption profile 'nope'"),
+        (("nightly", ".",), "prefect server start"),
+    ],
+)  # fmt: skip
+def test_refusals_are_told_in_words_and_end_with_2(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], says: str
+) -> None:
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    code, told = run(monkeypatch, capsys, *arguments)
+    assert code == 2
+    assert says in told
+    assert "Traceback" not in told
+
+
+def test_conversion_names_every_file_that_is_missing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    code, told = run(monkeypatch, capsys, "weights", "convert", "--from", tmp_path, "--to", tmp_path / "out")
+    assert code == 2
+    assert "unet-136000.pth" in told
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_bundled_checkpoint_is_whole(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    code, told = run(monkeypatch, capsys, "weights", "verify", DEMO_CHECKPOINT)
+    assert code == 0
+    assert "unet.safetensors" in told
+
+
+def test_voices_are_listed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    code, told = run(monkeypatch, capsys, "voices")
+    assert code == 0
+    assert {"en-us", "de", "ar"} <= set(told.split())
+
+
+def test_what_draws_by_default(tmp_path: Path) -> None:
+    assert Rendering().default_preset is Preset.STILL
+    assert Rendering(weights=tmp_path).default_preset is Preset.ACTALKER
+    assert Rendering(Preset.DEMO, tmp_path).default_preset is Preset.DEMO
