@@ -213,7 +213,7 @@ def convert(
     try:
         done = convert_files(source, target)
     except WeightsError as error:
-        raise BadInput(str(error), "docs/licences.md says where the files come from.") from error
+        raise BadInput(str(error), "docs/network.md says where the files come from.") from error
     _tell_files(done.files)
     for file, names in done.unused.items():
         Console().print(f"{escape(file)}: {len(names)} tensors of networks that are not used here", highlight=False)
