@@ -21,5 +21,6 @@ class Nobody:
         """See `Audience.hears`."""
 
 
-audience: ContextVar[Audience] = ContextVar("audience", default=Nobody())  # noqa: B039 - it holds no state
-"""The watcher of batches that are started in this context."""
+watcher: ContextVar[Audience] = ContextVar("watcher", default=Nobody())  # noqa: B039 - it holds no state
+"""Of batches that are started in this context. Use it through this module: Prefect pickles flows with all that their
+modules name, and a context variable cannot be pickled."""

@@ -22,7 +22,8 @@ from prefect.futures import PrefectConcurrentFuture
 from prefect.states import Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from flows.audience import Audience, audience
+from flows import audience
+from flows.audience import Audience
 from flows.order import Finishing, Rendering
 from flows.video import make_video
 from tasks import journal, ledger, media, processes, renderers
@@ -69,7 +70,8 @@ def render_batch(
     jobs = check(manifest, allow, rendering.default_preset)
     batch_id = name_of(manifest, jobs)
     _name_run(batch_id)
-    with Journal(store.ledger, batch_id, audience.get().hears) as pen, log_file(store.batch(batch_id) / "log.txt"):
+    hears, log_path = audience.watcher.get().hears, store.batch(batch_id) / "log.txt"
+    with Journal(store.ledger, batch_id, hears) as pen, log_file(log_path):
         rows = tuple((job.id, job.title) for job in jobs)
         pen.write(BatchStarted(batch_id, str(manifest), now_ms(), os.getpid(), rows))
         made = {video.job_id: video for video in _made_before(store, batch_id)}
@@ -129,7 +131,7 @@ def _render_rows(
                     store,
                     address=rendering.ray,
                     actors=rendering.actors,
-                    on_event=Reporter(pen, audience.get()).hears,
+                    on_event=Reporter(pen, audience.watcher.get()).hears,
                 )
             )
             stack.callback(studio.cancelled.set)  # rows that still run when we leave early must not wait for the pool

@@ -248,12 +248,12 @@ def _render(
     finishing: Finishing,
 ) -> int:
     """Run the flow and tell how it went. Returns the exit code."""
-    from flows.audience import audience
+    from flows import audience
     from flows.batch import render_batch
     from flows.screen import Screen
 
     screen = Screen(console)
-    audience.set(screen)
+    audience.watcher.set(screen)
     try:
         with screen:
             state = render_batch(manifest, workspace, allow, rendering, finishing, return_state=True)

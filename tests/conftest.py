@@ -37,7 +37,8 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         str(port),
         "--no-ui",
     ]
-    environment = {**os.environ, "PREFECT_HOME": str(home)}
+    often = {"PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS": "2"}
+    environment = {**os.environ, **often, "PREFECT_HOME": str(home)}
     environment.pop("PREFECT_API_URL", None)
     with (
         (home / "server.log").open("w") as log,

@@ -230,6 +230,21 @@ def test_an_interrupted_batch_leaves_nothing_running_and_nothing_half_done(
     assert "interrupted" in output
 
 
+def test_the_schedule_renders_every_manifest_of_its_folder(tmp_path: Path, prefect_server: str) -> None:
+    """Through the server: it keeps the schedule, its scheduler makes the runs, and the command picks them up."""
+    inbox = tmp_path / "inbox"
+    inbox.mkdir()
+    write_manifest(inbox, {"late": "Good evening."})
+    workspace = tmp_path / "w"
+    command = actalker("nightly", inbox, "--workspace", workspace, "--cron", "* * * * *", api=prefect_server)
+    wait_for(lambda: events(workspace, "BatchEnded"), "a night is over", limit_s=200)
+    ours = family(command.pid)
+    command.send_signal(signal.SIGTERM)
+    finished(command, limit_s=60)
+    wait_for(lambda: not alive(ours), "everything has ended", limit_s=30)
+    assert [event["outcome"] for event in events(workspace, "VideoEnded")] == ["done"]
+
+
 def test_the_bundled_network_talks(tmp_path: Path, prefect_server: str) -> None:
     """The whole way with the network: its mouth moves while it speaks, and the wall behind it does not."""
     portrait = shutil.copy(EXAMPLE / "portraits" / "aisha.png", tmp_path)

@@ -4,9 +4,10 @@ import os
 from datetime import datetime
 from pathlib import Path
 
+import cloudpickle
 import pytest
 
-from flows.nightly import manifests, serve, window_end
+from flows.nightly import manifests, render_night, serve, window_end
 from tasks.errors import BadInput
 
 
@@ -37,3 +38,8 @@ def test_a_window_that_is_no_time_is_refused() -> None:
 def test_a_schedule_without_a_server_is_refused_with_the_remedy(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="prefect server start"):
         serve(tmp_path, tmp_path / "w", "0 20 * * *", "06:00", None)
+
+
+def test_the_flow_can_be_sent_to_the_process_that_runs_it() -> None:
+    """Prefect starts a scheduled run in a process of its own and pickles the flow, with all that it names, into it."""
+    assert cloudpickle.loads(cloudpickle.dumps(render_night)).name == "nightly"
