@@ -7,7 +7,7 @@ minute (`en-us+f3@140`); or the path of a Piper voice (`.onnx`, its `.onnx.json`
 import difflib
 import re
 from bisect import bisect_right
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
@@ -89,7 +89,7 @@ class EspeakVoice:
         if spans is None:
             raise BadInput(f"voice {self.name!r} cannot pronounce {text!r}; choose a voice of the script's language")
         to_ms = 1000 / reading.rate
-        spans_ms = tuple((round(start * to_ms), round(end * to_ms)) for start, end in spans)
+        spans_ms = _in_turn((round(start * to_ms), round(end * to_ms)) for start, end in spans)
         sounding = np.trim_zeros(reading.samples, "b")
         return Utterance(resample(sounding, reading.rate), spans_ms)
 
@@ -143,6 +143,15 @@ def resample(samples: NDArray[np.int16], rate: int) -> NDArray[np.int16]:
         return samples
     resampled: NDArray[np.float32] = soxr.resample(samples.astype(np.float32), rate, SAMPLE_RATE, quality="HQ")
     return np.clip(np.rint(resampled), -32768, 32767).astype(np.int16)
+
+
+def _in_turn(spans_ms: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    """The spans, none before the last one's end and none empty: a symbol that a voice passes over gets 1 ms."""
+    made: list[tuple[int, int]] = []
+    for start, end in spans_ms:
+        begin = max(start, made[-1][1]) if made else start
+        made.append((begin, max(end, begin + 1)))
+    return tuple(made)
 
 
 def _close(name: str, names: Sequence[str]) -> str:

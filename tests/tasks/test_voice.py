@@ -107,3 +107,9 @@ def test_a_piper_voice_needs_both_of_its_files_and_piper(tmp_path: Path) -> None
     if importlib.util.find_spec("piper") is None:
         with pytest.raises(BadInput, match="pip install"):
             voice.find(str(model))
+
+
+def test_a_symbol_that_a_voice_passes_over_has_a_time_too() -> None:
+    spans_ms = voice.find("ar").say(("the", "%", "a")).spans_ms
+    assert spans_ms is not None
+    assert all(start < end for start, end in spans_ms)
