@@ -108,7 +108,10 @@ def transform(folder: Path, config: CheckpointConfig, people: int) -> PatchAutoe
     if not path.exists():
         fit_transform(autoencoder, people)
         save_file({name: buffer.contiguous() for name, buffer in autoencoder.named_buffers()}, path)
-    autoencoder.load_state_dict(load_file(path), strict=False)  # the finish has its own file
+    fitted = load_file(path)
+    if fitted.keys() != dict(autoencoder.named_buffers()).keys():
+        raise ValueError(f"{path} holds another transform: remove it, and it is fitted again")
+    autoencoder.load_state_dict(fitted, strict=False)  # all buffers; the finish, its parameters, has its own file
     return autoencoder
 
 
@@ -153,8 +156,7 @@ def train_finish(folder: Path, plan: Plan, on_metrics: OnMetrics | None = None, 
     network = network_objective(folder, plan)
     _load_averages(network.trainee, folder / name)
     torch.manual_seed(0)
-    autoencoder = PatchAutoencoder(_patch_widths(plan.config))
-    autoencoder.load_state_dict(load_file(folder / "transform.safetensors"), strict=False)
+    autoencoder = transform(folder, plan.config, plan.people)
     objective = FinishObjective(autoencoder, network, plan.liveliness, people=8 * plan.recipe.first_pool)
     Run(objective, Schedule(plan.finish_steps, 1.5e-3, 20, ema=0.98), folder / "finish").train(on_metrics)
 
