@@ -5,7 +5,6 @@ others from the segment's own seed. It is drawn on the CPU, so that it is the sa
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -105,17 +104,17 @@ def _controls(job: Job, segment: Segment, portrait: Portrait) -> Controls:
     Raises:
         BadInput: The portrait or the driving video shows no usable face, or the video is missing.
     """
-    controls = Controls(usable_face(portrait, given=job.face_box is not None), job.audio_gate)
+    face = usable_face(portrait, given=job.face_box is not None)
     if not job.motion_gate:
-        return controls
+        return Controls(face, job.audio_gate)
     if job.driving_video is None:
         raise BadInput(f"row {job.id} has an open motion gate and no driving video", "Give one, or close the gate.")
     driving = driving_frames(job.driving_video, segment.start_frame, segment.end_frame)
     try:
-        face = usable_face(Portrait(driving[0], find_faces(driving[0])), given=False)
+        driving_face = usable_face(Portrait(driving[0], find_faces(driving[0])), given=False)
     except BadInput as error:
         raise BadInput(f"{job.driving_video}: {error}") from error
-    return replace(controls, motion_gate=True, driving=driving, driving_face=face)
+    return Controls(face, job.audio_gate, motion_gate=True, driving=driving, driving_face=driving_face)
 
 
 def driving_frames(path: Path, start: int, end: int) -> NDArray[np.uint8]:

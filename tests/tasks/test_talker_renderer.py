@@ -121,6 +121,8 @@ def test_an_open_motion_gate_follows_the_driving_video(
     driven = draw(renderer, replace(moved, driving_video=film(tmp_path / "driving.avi", 12)), short)
     assert driven.shape[0] == 4
     assert not np.array_equal(driven, draw(renderer, job, short))
+    mute = replace(moved, audio_gate=False, driving_video=tmp_path / "driving.avi")
+    assert not np.array_equal(driven, draw(renderer, mute, short))
 
 
 def film(path: Path, frames: int, light: float = 1.0) -> Path:
