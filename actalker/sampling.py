@@ -16,8 +16,9 @@ from actalker.encoders.interface import Autoencoder
 from actalker.network import Conditions, UNet
 
 Solver = Literal["euler", "dpm++2m"]
-Prediction = Literal["velocity", "clean"]
-"""What the network was trained to give: v, as SVD and the published network, or the clean latents themselves."""
+Prediction = Literal["velocity", "residual", "clean"]
+"""What the network was trained to give (see `clean_latents`): v, as SVD and the published network; the difference of
+the clean latents to the reference's; or the clean latents themselves."""
 OnStep = Callable[[int, int], None]
 """Called after each step with the number of steps done and of all."""
 IsCancelled = Callable[[], bool]
@@ -88,6 +89,11 @@ class Sampling:
     shift: int = 7
     """How far the windows move between steps, so that their joints never stay in one place."""
     prediction: Prediction = "velocity"
+    temperature: float = 1.0
+    """What the first noise is multiplied by. Below 1, what the conditions leave open becomes calmer; at 0 the sampler
+    starts from the reference, and everything that is not asked for stays as it is there."""
+    residual_spread: float = 0.5
+    """Of what differs from the reference, for `residual`: root mean square of latents less the reference's."""
     latent_scale: float = LATENT_SCALE
     """What VAE latents are multiplied by before noise is added."""
     padding: int | None = None
@@ -100,7 +106,7 @@ class Sampling:
         if self.solver not in get_args(Solver):
             raise ValueError(f"solver must be 'euler' or 'dpm++2m', not {self.solver!r}")
         if self.prediction not in get_args(Prediction):
-            raise ValueError(f"prediction must be 'velocity' or 'clean', not {self.prediction!r}")
+            raise ValueError(f"prediction must be one of {get_args(Prediction)}, not {self.prediction!r}")
 
     def total(self, frames: int) -> int:
         """Frames to sample so that `frames` may be kept: the length of the noise."""
@@ -166,7 +172,7 @@ def denoise(
         raise ValueError(f"noise has shape {tuple(noise.shape)}, expected {(total, *scene.reference.shape)}")
     passes = _passes(scene, sampling.guidance, total)
     sigmas = sampling.schedule.sigmas(sampling.steps)
-    x = scene.reference.float() * sampling.latent_scale + sigmas[0] * noise.float()
+    x = scene.reference.float() * sampling.latent_scale + sigmas[0] * sampling.temperature * noise.float()
     previous: Tensor | None = None
     for step in range(sampling.steps):
         frames = windows(total, sampling, step * sampling.shift % sampling.window)
@@ -175,7 +181,7 @@ def denoise(
         for window in frames:
             if cancelled is not None and cancelled():
                 raise CancelledError(f"cancelled in step {step + 1} of {sampling.steps}")
-            clean[window] += _clean(unet, passes, x[window], window, sigmas[step], sampling.prediction)
+            clean[window] += _clean(unet, passes, x[window], window, sigmas[step], sampling)
             seen[window] += 1
         # Frames seen by several windows are averaged. Both solvers are linear in the clean estimate, so that this is
         # the average of the stepped latents.
@@ -217,24 +223,41 @@ def _passes(scene: Scene, guidance: Guidance, total: int) -> list[_Pass]:
     return found
 
 
-def _clean(
-    unet: UNet, passes: list[_Pass], x: Tensor, window: list[int], sigma: float, prediction: Prediction
-) -> Tensor:
+def _clean(unet: UNet, passes: list[_Pass], x: Tensor, window: list[int], sigma: float, sampling: Sampling) -> Tensor:
     """Guided estimate of the clean latents of one window, x and result (F, Z, h, w)."""
-    scale = 1 / math.sqrt(sigma**2 + 1)
     timestep = torch.full((1,), 0.25 * math.log(sigma), device=x.device)
-    found = torch.zeros_like(x)
+    estimate = torch.zeros_like(x)
     for one in passes:
         known = replace(
             one.conditions,
             identity=one.conditions.identity[:, window],
             signals=tuple(signal[:, window] for signal in one.conditions.signals),
         )
-        sample = torch.cat([(x * scale).to(one.reference.dtype), one.reference.expand_as(x)], dim=1)
-        found += one.weight * unet(sample[None], timestep, known)[0].float()
+        scaled = (x / math.sqrt(sigma**2 + 1)).to(one.reference.dtype)
+        found = unet(torch.cat([scaled, one.reference.expand_as(x)], dim=1)[None], timestep, known)[0].float()
+        reference = one.reference.float() * sampling.latent_scale
+        level = torch.tensor(sigma, device=x.device)
+        estimate += one.weight * clean_latents(
+            found, x, reference, level, sampling.prediction, sampling.residual_spread
+        )
+    return estimate
+
+
+def clean_latents(
+    found: Tensor, x: Tensor, reference: Tensor, sigma: Tensor, prediction: Prediction, residual_spread: float
+) -> Tensor:
+    """What the network's output `found` says about the clean latents behind x = clean + sigma noise.
+
+    `velocity`: c_skip x + c_out found, for data of unit spread (Karras et al. 2022, section 5). `residual`: the
+    reference and what differs from it, in units of its spread: what stands still is right from the first step of
+    training.
+    """
     if prediction == "clean":
         return found
-    return x * scale**2 - found * (sigma * scale)  # v-prediction: x0 = c_skip x + c_out v
+    if prediction == "residual":
+        return reference + residual_spread * found
+    share = 1 / (1 + sigma**2)
+    return share * x - sigma * share.sqrt() * found
 
 
 def advance(

@@ -54,7 +54,7 @@ Allow = Annotated[list[Path] | None, typer.Option(help="A folder besides the man
 Workspace = Annotated[Path, typer.Option(help="Where everything is kept: videos, store, ledger.")]
 PresetOption = Annotated[
     Preset | None,
-    typer.Option(help="For rows that name none. Default: actalker with --weights, else still.", show_default=False),
+    typer.Option(help="For rows that name none. Default: actalker with --weights, else demo.", show_default=False),
 ]
 
 
@@ -171,8 +171,14 @@ def train(
     steps: Annotated[
         int | None, typer.Option(min=1, help="Of the network. Default: the recipe's.", show_default=False)
     ] = None,
+    footage: Annotated[
+        Path | None,
+        typer.Option(
+            help="CSV of videos to train on: columns video, face_box. Default: drawn heads.", show_default=False
+        ),
+    ] = None,
 ) -> None:
-    """Train the demo checkpoint on drawn heads, or go on: on this CPU, or on every GPU there is.
+    """Train the demo checkpoint, or go on: on drawn heads or on footage, on this CPU or on every GPU there is.
 
     Stop it when you like; the same command goes on from the last saved state.
     """
@@ -181,7 +187,9 @@ def train(
     from flows.train import train_checkpoint
 
     plan = Plan(network_steps=steps) if steps else Plan()
-    Console().print(f"Checkpoint: {train_checkpoint(folder, checkpoint, plan)}", highlight=False, soft_wrap=True)
+    Console().print(
+        f"Checkpoint: {train_checkpoint(folder, checkpoint, plan, footage)}", highlight=False, soft_wrap=True
+    )
 
 
 @app.command()
@@ -189,16 +197,54 @@ def evaluate(
     checkpoint: Annotated[Path, typer.Argument(help="A checkpoint that was trained on drawn heads.")] = DEMO_CHECKPOINT,
     clips: Annotated[int, typer.Option(min=1, help="Held-out clips.")] = 24,
     frames: Annotated[int, typer.Option(min=25, help="Frames of each, 25 a second.")] = 100,
+    minute: Annotated[
+        Path | None,
+        typer.Option(
+            help="Instead: a minute each of the bundled checkpoint through the whole pipeline, in this workspace.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Score a checkpoint on people, sentences and voices that training never saw; the table is written beside it."""
+    console = Console(highlight=False)
+    if minute:
+        _be_quiet_and_offline()
+        from flows.minute import markdown, render_minute
+
+        atexit.register(_leave_nothing_running)
+        table = markdown(render_minute(minute))
+        (DEMO_CHECKPOINT / "minute.md").write_text(table)
+        console.print(table)
+        return
     from actalker.training import evaluation
 
-    console = Console(highlight=False)
-    table = evaluation.evaluate(
+    judged = evaluation.evaluate(
         checkpoint, clips, frames, lambda row: console.print(f"clip {row.clip}: mouth and sound {row.audio_open:.2f}")
     )
-    evaluation.write(table, checkpoint)
-    console.print(table.markdown())
+    evaluation.write(judged, checkpoint)
+    console.print(judged.markdown())
+
+
+@app.command()
+def ablate(
+    folder: Annotated[Path, typer.Option(help="Of a training whose encoders are trained.", exists=True)] = Path(
+        "training"
+    ),
+    steps: Annotated[int, typer.Option(min=1, help="Of each variant.")] = 700,
+    clips: Annotated[int, typer.Option(min=1, help="Held-out clips.")] = 6,
+    frames: Annotated[int, typer.Option(min=25, help="Frames of each, 25 a second.")] = 50,
+) -> None:
+    """Train the network without each of its parts, equally long, and score it; the table is written in the folder."""
+    from actalker.training import ablation
+    from actalker.training.demo import Plan
+
+    console, tables = Console(highlight=False), {}
+    for name in ablation.VARIANTS:
+        console.print(f"{name}: {steps} steps")
+        ablation.train_variant(folder, Plan(), name, steps)
+        tables[name] = ablation.score_variant(folder, Plan(), name, clips, frames)
+    (folder / "ablation.md").write_text(ablation.markdown(tables))
+    console.print(ablation.markdown(tables))
 
 
 @weights_app.command()

@@ -18,7 +18,7 @@ class Rendering:
     """What draws, with what, and where.
 
     Attributes:
-        preset: For rows that name none; None: `actalker` where weights are given, else `still`.
+        preset: For rows that name none; None: `actalker` where weights are given, else `demo`.
         weights: The folder of the converted published weights.
         ray: The address of a Ray cluster that runs; None starts one on this machine and ends it.
         actors: How many; None for one a GPU, or else what the cores give.
@@ -42,8 +42,7 @@ class Rendering:
         """What draws rows that name no preset."""
         if self.preset:
             return self.preset
-        # The demo checkpoint talks, but its card says that it is not yet good enough to be shown unasked.
-        return Preset.ACTALKER if self.weights else Preset.STILL
+        return Preset.ACTALKER if self.weights else Preset.DEMO
 
 
 @dataclass(frozen=True, slots=True)

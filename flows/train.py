@@ -1,56 +1,101 @@
-"""Training: the demo checkpoint from nothing. One process on a CPU, one worker per GPU through Ray Train."""
+"""Training, from nothing: on drawn heads or on footage. One process on a CPU, one worker per GPU through Ray Train."""
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import ray
 import torch
+from PIL import Image
 from prefect import flow, get_run_logger
 from ray.train import RunConfig, ScalingConfig
 from ray.train.torch import TorchTrainer, get_device
 
 from actalker.training import demo
-from actalker.training.charts import write_curves
-from actalker.training.loop import Metrics
+from actalker.training.charts import read_log, write_curves
+from actalker.training.evaluation import contact_sheet
+from actalker.training.loop import Metrics, OnMetrics
+from actalker.training.takes import Video
+from tasks.footage import Footage
 
-WORKER_STAGE = "unet"
+NETWORK = "unet"
+STAGES = ("audio", "motion", "identity", NETWORK, "finish")
+_SHOWN_EVERY = 500  # steps
 
 
 @flow(name="train", persist_result=False, validate_parameters=False)
-def train_checkpoint(folder: Path, checkpoint: Path, plan: demo.Plan) -> Path:
-    """Run, or go on with, every stage in `folder`; write the checkpoint and, beside each stage's log, its curves.
+def train_checkpoint(folder: Path, checkpoint: Path, plan: demo.Plan, footage: Path | None = None) -> Path:
+    """Run, or go on with, every stage in `folder`, and write the checkpoint.
 
     The small stages take minutes and run here. The network runs here on a CPU, and with GPUs on one worker for each;
     a killed run goes on where its last saved state left it, under the same command.
+
+    Args:
+        footage: A manifest of videos (see `tasks.footage`) that transform, network and finish are trained on; the
+            encoders' truth is drawn people's all the same.
+
+    Raises:
+        BadInput: The footage cannot be used; said before anything is trained.
     """
-    logger = get_run_logger()
-
-    def tell(step: int, metrics: Metrics) -> None:
-        logger.info("step %d: %s", step, ", ".join(f"{name} {value:.3f}" for name, value in metrics.items()))
-
-    demo.train_encoders(folder, plan, tell)
+    videos = Footage(footage, folder / "footage", plan.config.picture.short_edge) if footage else ()
+    demo.train_encoders(folder, plan, reporter(folder, plan, "encoders"))
+    demo.fit(folder, plan, videos)
     workers = torch.cuda.device_count()
     if workers:
-        train_on_workers(folder, plan, workers, use_gpu=True)
+        train_on_workers(folder, plan, workers, use_gpu=True, footage=videos)
     else:
-        demo.train_network(folder, plan, tell, WORKER_STAGE)
-    demo.train_finish(folder, plan, tell, WORKER_STAGE)
-    for stage in ("audio", "faces", WORKER_STAGE, "finish"):
-        logger.info("curves: %s", write_curves(folder / stage))
-    demo.export(folder, checkpoint, plan.config, WORKER_STAGE)
+        demo.train_network(folder, plan, reporter(folder, plan, NETWORK), NETWORK, footage=videos)
+    demo.train_finish(folder, plan, reporter(folder, plan, "finish"), NETWORK, footage=videos)
+    for stage in STAGES:
+        publish_log(folder / stage)
+    sample_sheet(folder, plan)
+    demo.export(folder, checkpoint, plan.config, NETWORK)
     return checkpoint
 
 
-def train_on_workers(folder: Path, plan: demo.Plan, workers: int, use_gpu: bool) -> None:
+def train_on_workers(folder: Path, plan: demo.Plan, workers: int, use_gpu: bool, footage: Sequence[Video] = ()) -> None:
     """Train the network on Ray workers that share every step; `folder` must be one that all of them reach."""
+    folder = folder.resolve()
 
     def work() -> None:
-        demo.train_network(folder.resolve(), plan, name=WORKER_STAGE, device=str(get_device()))
+        tell = reporter(folder, plan, NETWORK, logging.getLogger("actalker.train"))
+        demo.train_network(folder, plan, tell, NETWORK, str(get_device()), footage)
 
     if not ray.is_initialized():
         ray.init(include_dashboard=False, logging_level=logging.WARNING)
     TorchTrainer(
         work,
         scaling_config=ScalingConfig(num_workers=workers, use_gpu=use_gpu),
-        run_config=RunConfig(name="train", storage_path=str((folder / "ray").resolve())),
+        run_config=RunConfig(name="train", storage_path=str(folder / "ray")),
     ).fit()
+
+
+def reporter(folder: Path, plan: demo.Plan, stage: str, logger: logging.Logger | None = None) -> OnMetrics:
+    """What a stage tells: every logged step to the log; every 500 of the network, log, curves and samples as files."""
+    log = logger or get_run_logger()
+
+    def tell(step: int, metrics: Metrics) -> None:
+        log.info("%s, step %d: %s", stage, step, ", ".join(f"{name} {value:.3f}" for name, value in metrics.items()))
+        if stage == NETWORK and step % _SHOWN_EVERY == 0:
+            publish_log(folder / NETWORK)
+            sample_sheet(folder, plan)
+
+    return tell
+
+
+def publish_log(run: Path) -> None:
+    """A run's log as metrics.parquet, one row for each logged step, and as curves.png."""
+    part = run / "metrics.parquet.partial"
+    pq.write_table(pa.table(read_log(run)), part)
+    part.replace(run / "metrics.parquet")
+    write_curves(run)
+
+
+def sample_sheet(folder: Path, plan: demo.Plan) -> None:
+    """samples.png: what the weights of this moment make for two held-out people, above the truth."""
+    demo.export(folder, folder / "preview", plan.config, NETWORK)
+    Image.fromarray(contact_sheet(folder / "preview", indices=(0, 1), frames=32, columns=8)).save(
+        folder / "samples.png"
+    )

@@ -236,7 +236,8 @@ def test_the_schedule_renders_every_manifest_of_its_folder(tmp_path: Path, prefe
     inbox.mkdir()
     write_manifest(inbox, {"late": "Good evening."})
     workspace = tmp_path / "w"
-    command = actalker("nightly", inbox, "--workspace", workspace, "--cron", "* * * * *", api=prefect_server)
+    schedule = ("--cron", "* * * * *", "--preset", "still")
+    command = actalker("nightly", inbox, "--workspace", workspace, *schedule, api=prefect_server)
     wait_for(lambda: events(workspace, "BatchEnded"), "a night is over", limit_s=200)
     ours = family(command.pid)
     command.send_signal(signal.SIGTERM)

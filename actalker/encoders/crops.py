@@ -16,9 +16,10 @@ RegionRule = Literal["paper", "released"]
 """Both gates open: `paper` gives the lower half of the face to audio and the upper to motion; `released`, the published
 script, overwrites both with ones, so that the signals compete for the whole picture."""
 
-GuideKind = Literal["box", "portrait"]
-"""What stands inside the face box of the guide's picture, which is black elsewhere: white (`box`, as published), or the
-portrait itself."""
+GuideKind = Literal["box", "portrait", "place"]
+"""What stands inside the face box of the guide's picture, which is black elsewhere: white (`box`, as published), the
+portrait itself, or `place`: white in the first channel, and in the others how far right and how far down in the box a
+pixel lies, from 0 to 1. A network that is trained from nothing need not find out by itself where a mouth belongs."""
 
 MASK_MARGIN = (6, 5)
 """The face box is enlarged by 1.2 before it is split into regions."""
@@ -49,7 +50,11 @@ def guide_picture(box: Box, portrait: Tensor, kind: GuideKind) -> Tensor:
     """What the spatial guide sees (3, H, W), for a portrait (3, H, W) and its face box."""
     picture = torch.zeros_like(portrait)
     rows, columns = slice(box.top, box.bottom), slice(box.left, box.right)
-    picture[:, rows, columns] = 1 if kind == "box" else portrait[:, rows, columns]
+    picture[:, rows, columns] = portrait[:, rows, columns] if kind == "portrait" else 1
+    if kind == "place":
+        inside = picture[0, rows, columns]
+        picture[1, rows, columns] = torch.linspace(0, 1, inside.shape[1]).to(picture)
+        picture[2, rows, columns] = torch.linspace(0, 1, inside.shape[0]).to(picture)[:, None]
     return picture
 
 

@@ -13,23 +13,29 @@ from whisper.audio import HOP_LENGTH, N_FFT, mel_filters
 from actalker.encoders.crops import MASK_MARGIN, crop
 from actalker.encoders.projections import AudioProjection, IdentityProjection
 from actalker.encoders.widths import SmallWidths
-from actalker.shapes import Box, Size
+from actalker.shapes import FRAME_SAMPLES, Box, Size
 
 MELS = 80
-STEPS_PER_FRAME = 4  # 100 Hz over 25 fps
-CONTEXT_FRAMES = 5  # to either side
-WINDOW = STEPS_PER_FRAME * (2 * CONTEXT_FRAMES + 1)
 CROP = 64
 _HIDDEN = 128  # of the projections
 _FLOOR = 1e-6
+
+VISEMES = ("open", "wide", "round", "tongue")
+"""What the audio encoder hears: the shape of the mouth, in units of `Face`."""
 
 MOTION_SIGNALS = ("open", "wide", "round", "tongue", "brow", "blink", "smile", "gaze_x", "gaze_y", "roll_deg", "yaw")
 """What the motion encoder reads off a face, in units of `Face`; the roll in degrees. Position is not among them, as in
 the published network, whose translation is multiplied by zero."""
 
 
+VISEME_SPREAD = (0.2, 0.3, 0.3, 0.2)
+"""Usual spreads of `VISEMES`: what the network takes is of unit size."""
+MOTION_SPREAD = (0.2, 0.3, 0.3, 0.2, 0.3, 0.2, 0.1, 0.2, 0.15, 0.4, 0.15)
+"""Usual spreads of `MOTION_SIGNALS`; a third of it for the smile, which moves the fewest pixels and is learned last."""
+
+
 def log_mel(audio: Tensor) -> Tensor:
-    """Audio (S,) at 16 kHz in [-1, 1] -> (S / 160, 80) at 100 Hz, about in [-1, 1]; Whisper's filter bank.
+    """Audio (S,) at 16 kHz in [-1, 1] -> (S / 160, 80) at 100 Hz, 0 in silence to about 2; Whisper's filter bank.
 
     Unlike Whisper's own function it does not scale by the loudest moment of the clip, so that a frame's numbers do not
     depend on what is said elsewhere.
@@ -37,41 +43,54 @@ def log_mel(audio: Tensor) -> Tensor:
     spectrum = torch.stft(audio, N_FFT, HOP_LENGTH, window=torch.hann_window(N_FFT), return_complex=True)
     power = spectrum[:, :-1].abs() ** 2  # (201, S / 160)
     mel: Tensor = mel_filters(audio.device, MELS) @ power
-    return (mel.clamp_min(_FLOOR).log10() / 4).T.contiguous()
+    return ((mel.clamp_min(_FLOOR) / _FLOOR).log10() / 4).T.contiguous()
 
 
-def mel_windows(audio: Tensor) -> Tensor:
-    """Audio (640 N,) -> what the audio encoder sees of each frame: (N, 44, 80), 200 ms of context to either side."""
-    reach = STEPS_PER_FRAME * CONTEXT_FRAMES
-    mel = F.pad(
-        log_mel(audio[: len(audio) // 640 * 640]), (0, 0, reach, reach), value=float(torch.tensor(_FLOOR).log10() / 4)
-    )
-    return mel.unfold(0, WINDOW, STEPS_PER_FRAME).transpose(1, 2)
+def frame_mel(audio: Tensor) -> Tensor:
+    """Audio (S,) -> the log-mel of its whole frames, (S // 640 * 4, 80)."""
+    return log_mel(audio[: len(audio) // FRAME_SAMPLES * FRAME_SAMPLES])
 
 
 class AudioEncoder(nn.Module):
-    """Mel windows to features; the head on top names the mouth shape, and is what the encoder is trained by."""
+    """Sound to the shape of the mouth that makes it, by convolutions over time: it hears 360 ms either side of a frame.
 
-    def __init__(self, features: int = 64, width: int = 128, visemes: int = 4) -> None:
+    Its features are what they are called, `VISEMES`, so that the network can be trained on the true shapes while the
+    encoder is trained on sound, and either replaced alone.
+    """
+
+    def __init__(self, width: int = 192, blocks: int = 3) -> None:
         super().__init__()
-        self.convs = nn.Sequential(
-            nn.Conv1d(MELS, width, 5, stride=2, padding=2), nn.GELU(),
-            nn.Conv1d(width, width, 5, stride=2, padding=2), nn.GELU(),
-            nn.Conv1d(width, width, 3, padding=1), nn.GELU(),
-        )  # fmt: skip
-        self.out = nn.Sequential(
-            nn.Linear(width * WINDOW // 4, 2 * features), nn.GELU(), nn.Linear(2 * features, features)
-        )
-        self.head = nn.Sequential(nn.GELU(), nn.Linear(features, visemes))
+        self.conv_in = nn.Conv1d(MELS, width, 5, padding=2)
+        self.halve = nn.Conv1d(width, width, 5, stride=2, padding=2)
+        self.fine = nn.ModuleList(ConvBlock(width) for _ in range(1))  # at 50 Hz
+        self.halve_again = nn.Conv1d(width, width, 5, stride=2, padding=2)
+        self.coarse = nn.ModuleList(ConvBlock(width) for _ in range(blocks))  # at 25 Hz
+        self.out = nn.Conv1d(width, len(VISEMES), 1)
 
-    def forward(self, windows: Tensor) -> Tensor:
-        """(N, 44, 80) -> (N, features)."""
-        result: Tensor = self.out(self.convs(windows.transpose(1, 2)).flatten(1))
+    def forward(self, mel: Tensor) -> Tensor:
+        """(B, 4 N, 80) -> `VISEMES` (B, N, 4)."""
+        # Of a frame's four steps, the third begins in its middle: moved to the front, that is where strides land.
+        x = F.gelu(self.conv_in(F.pad(mel, (0, 0, -2, 2)).transpose(1, 2)))
+        x = F.gelu(self.halve(x))
+        for block in self.fine:
+            x = block(x)
+        x = F.gelu(self.halve_again(x))
+        for block in self.coarse:
+            x = block(x)
+        result: Tensor = self.out(F.gelu(x)).transpose(1, 2)
         return result
 
-    def visemes(self, windows: Tensor) -> Tensor:
-        """(N, 44, 80) -> open, wide, round and tongue, (N, 4)."""
-        result: Tensor = self.head(self(windows))
+
+class ConvBlock(nn.Module):
+    """Residual: two convolutions over time."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.conv1, self.conv2 = (nn.Conv1d(width, width, 3, padding=1) for _ in range(2))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, width, N) -> the same."""
+        result: Tensor = x + self.conv2(F.gelu(self.conv1(F.gelu(x))))
         return result
 
 
@@ -116,10 +135,10 @@ class SmallEncoders(nn.Module):
 
     def __init__(self, widths: SmallWidths) -> None:
         super().__init__()
-        self.audio_encoder = AudioEncoder(widths.audio_features)
+        self.audio_encoder = AudioEncoder()
         self.identity_encoder = IdentityEncoder(widths.identity_features)
         self.motion_encoder = MotionEncoder()
-        self.audio_projection = AudioProjection(widths.audio_features, _HIDDEN, widths.audio_tokens, widths.tokens)
+        self.audio_projection = AudioProjection(len(VISEMES), _HIDDEN, widths.audio_tokens, widths.tokens)
         self.identity_projection = IdentityProjection(widths.identity_features, _HIDDEN, widths.tokens)
         # No normalisation as in the published one: the size of a gesture is what it says.
         self.motion_projection = nn.Sequential(
@@ -127,8 +146,8 @@ class SmallEncoders(nn.Module):
         )
 
     def audio_tokens(self, features: Tensor) -> Tensor:
-        """(..., features) -> (..., T, D)."""
-        result: Tensor = self.audio_projection(features[..., None, None, :])
+        """`VISEMES` (..., 4) -> (..., T, D)."""
+        result: Tensor = self.audio_projection((features / features.new_tensor(VISEME_SPREAD))[..., None, None, :])
         return result
 
     def identity_tokens(self, features: Tensor) -> Tensor:
@@ -138,12 +157,12 @@ class SmallEncoders(nn.Module):
 
     def motion_tokens(self, signals: Tensor) -> Tensor:
         """(..., 11) -> (..., 1, D)."""
-        result: Tensor = self.motion_projection(signals)[..., None, :]
+        result: Tensor = self.motion_projection(signals / signals.new_tensor(MOTION_SPREAD))[..., None, :]
         return result
 
     def audio(self, samples: Tensor) -> Tensor:
         """(S,) -> (S // 640, T, D)."""
-        return self.audio_tokens(self.audio_encoder(mel_windows(samples)))
+        return self.audio_tokens(self.audio_encoder(frame_mel(samples)[None])[0])
 
     def identity(self, portrait: Tensor, box: Box) -> Tensor:
         """(3, H, W) -> (1, D)."""

@@ -20,12 +20,11 @@ class PublishedWidths:
 
 @dataclass(frozen=True)
 class SmallWidths:
-    """Small encoders that are trained here: log-mel windows, crops of the face."""
+    """Small encoders that are trained here: log-mel, crops of the face."""
 
     tokens: int = 64
     """Width of every token, as the network takes them."""
     audio_tokens: int = 4
-    audio_features: int = 64
     identity_features: int = 64
 
 
@@ -44,4 +43,4 @@ class PatchWidths:
 
     latent_channels: int = 64
     finish_width: int = 48
-    finish_blocks: int = 2
+    finish_blocks: int = 4

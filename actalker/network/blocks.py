@@ -47,6 +47,7 @@ class ResBlock(nn.Module):
             temb_channels=config.time_width,
             groups=config.groups,
             eps=eps,
+            time_embedding_norm=config.time_norm,
         )
         self.temporal = TemporalResBlock(out_width, config.time_width, config.groups, eps)
         self.time_mixer = Mixer()

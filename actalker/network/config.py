@@ -6,6 +6,7 @@ from typing import Literal, Self, get_args
 from actalker.plain import from_plain, to_plain
 
 ScanExtent = Literal["frame", "clip"]
+TimeNorm = Literal["default", "scale_shift"]
 
 
 @dataclass(frozen=True)
@@ -44,8 +45,13 @@ class NetworkConfig:
     scan_state: int = 16
     region_masks: bool = True
     """False lets every open branch act on the whole picture (for ablation)."""
+    identity: bool = True
+    """False hides the identity token (for ablation)."""
     film: bool = False
     """True adds each frame's signals to the time embedding as well; the published network does not."""
+    time_norm: TimeNorm = "default"
+    """How the time embedding enters the residual blocks: added, as published, or as a scale and a shift of the
+    normalised features, which lets a frame's signals (`film`) act where features are rather than everywhere."""
     time_ids: int = 3
     """Micro-conditioning values per clip: (fps, motion bucket, expression bucket) in the published network."""
     time_id_width: int = 256
@@ -62,6 +68,8 @@ class NetworkConfig:
                 raise ValueError(f"width {width} is not divisible by {heads} heads and {self.groups} groups")
         if self.scan_extent not in get_args(ScanExtent):
             raise ValueError(f"scan_extent must be 'frame' or 'clip', not {self.scan_extent!r}")
+        if self.time_norm not in get_args(TimeNorm):
+            raise ValueError(f"time_norm must be 'default' or 'scale_shift', not {self.time_norm!r}")
 
     @property
     def time_width(self) -> int:

@@ -68,9 +68,10 @@ class UNet(nn.Module):
         level = self.time_embedding(self.time_proj(timesteps).to(dtype))
         ids = self.add_time_proj(time_ids.flatten()).view(len(time_ids), -1).to(dtype)
         time: Tensor = (level + self.add_embedding(ids))[:, None].expand(-1, context.identity.shape[1], -1)
-        for film, signal in zip(self.film, context.signals, strict=False):
-            if signal is not None:
-                time = time + film(signal.flatten(2))
+        if self.config.film:
+            for film, signal in zip(self.film, context.signals, strict=True):
+                if signal is not None:
+                    time = time + film(signal.flatten(2))
         return time
 
     # Reads gates and counts tokens, by which Python decides what runs.
@@ -85,7 +86,8 @@ class UNet(nn.Module):
         for _ in self.config.channels:
             regions[size] = grid_regions(masks, conditions.gates, size, conditions.drop)
             size = (-(-size[0] // 2), -(-size[1] // 2))
-        return Context(conditions.identity, signals, regions)
+        identity = conditions.identity if self.config.identity else torch.zeros_like(conditions.identity)
+        return Context(identity, signals, regions)
 
 
 def _behind_gate(signal: Tensor, gate: Tensor) -> Tensor | None:

@@ -1,6 +1,6 @@
 """The demo checkpoint: what it is made of, and its training from nothing, stage by stage, in one folder.
 
-    audio/  faces/          the small encoders
+    audio/  motion/  identity/  the small encoders
     transform.safetensors   the autoencoder's transform
     clips/                  encoded clips, made on first use
     unet/                   network, guide and projections
@@ -9,7 +9,8 @@
 Every stage goes on where it was stopped; a finished one returns at once.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -24,17 +25,17 @@ from actalker.encoders.widths import PatchWidths, SmallWidths
 from actalker.network import Branch, NetworkConfig
 from actalker.sampling import Guidance, Sampling
 from actalker.sampling import Schedule as NoiseSchedule
-from actalker.training.data import PuppetExamples
+from actalker.training.data import KeptExamples, fit_transform
 from actalker.training.diffusion import DiffusionObjective, Recipe, Trainee
 from actalker.training.finish import FinishObjective
 from actalker.training.loop import OnMetrics, Run, Schedule, averaged_weights
-from actalker.training.pictures import fit_transform
-from actalker.training.pretraining import FaceObjective, VisemeObjective
+from actalker.training.pretraining import IdentityObjective, MotionObjective, VisemeObjective
+from actalker.training.takes import FootageTakes, PuppetTakes, Takes, Video
 
 DEMO = CheckpointConfig(
     network=NetworkConfig(
         latent_channels=64,
-        channels=(96, 128, 96),
+        channels=(80, 96, 96),
         attention=(False, True, False),
         heads=(2, 4, 4),
         layers=1,
@@ -45,29 +46,32 @@ DEMO = CheckpointConfig(
         scan_extent="clip",
         scan_state=8,
         film=True,
+        time_norm="scale_shift",
         time_id_width=16,
         guide_channels=(8, 8, 16, 16, 32),
     ),
     encoders=EncodersConfig(published=None, small=SmallWidths()),
     autoencoder=AutoencoderConfig(svd=None, patch=PatchWidths()),
-    picture=PictureConfig(frame_samples=640, short_edge=256, multiple=64, time_ids=(25.0, 12.0, 20.0)),
+    picture=PictureConfig(frame_samples=640, short_edge=256, multiple=64, time_ids=(25.0, 12.0, 20.0), guide="place"),
     options=Options(
         sampling=Sampling(
-            steps=4,
-            schedule=NoiseSchedule(sigma_min=0.15, sigma_max=20.0, rho=5.0),
-            guidance=Guidance(identity=1.0, signals=(1.0, 1.0)),
+            steps=1,
+            schedule=NoiseSchedule(sigma_min=0.6, sigma_max=5.0, rho=5.0),
+            temperature=0.0,
+            guidance=Guidance(identity=1.0, signals=(2.4, 1.6)),
             window=16,
             overlap=4,
             shift=5,
             padding=0,
-            prediction="clean",
+            prediction="residual",
             latent_scale=1.0,
         ),
         decode_chunk=16,
         decode_context=2,
     ),
 )
-"""The demo checkpoint's configuration. Guidance of 1 everywhere is one network pass per step."""
+"""The demo checkpoint's configuration. One guided step is two evaluations of the network per frame, three where sound
+and motion drive together. The scales are those at which mouth and brows move as far as they should."""
 
 
 @dataclass(frozen=True)
@@ -78,36 +82,46 @@ class Plan:
     recipe: Recipe = field(default_factory=Recipe)
     liveliness: float = 0.6
     """Scales the heads' movement (see `performance`)."""
-    audio_steps: int = 1300
-    faces_steps: int = 250
+    audio_steps: int = 4000
+    motion_steps: int = 2500
+    identity_steps: int = 1500
     people: int = 700
     """Persons whose pictures the autoencoder's transform is fitted on."""
-    network_steps: int = 5600
-    network_rate: float = 1.2e-3
-    finish_steps: int = 400
-
-
-def train(folder: Path, plan: Plan, on_metrics: OnMetrics | None = None) -> None:
-    """Run, or go on with, every stage."""
-    train_encoders(folder, plan, on_metrics)
-    train_network(folder, plan, on_metrics)
-    train_finish(folder, plan, on_metrics)
+    network_steps: int = 7300
+    network_rate: float = 8e-4
+    finish_steps: int = 1600
 
 
 def train_encoders(folder: Path, plan: Plan, on_metrics: OnMetrics | None = None) -> None:
-    """The audio encoder, then motion and identity encoder."""
-    Run(VisemeObjective(), Schedule(plan.audio_steps, 2e-3, 20, cooldown_share=0.5, ema=0.99), folder / "audio").train(
-        on_metrics
-    )
-    Run(FaceObjective(), Schedule(plan.faces_steps, 1.5e-3, 20, ema=0.99), folder / "faces").train(on_metrics)
+    """Audio, motion and identity encoder."""
+    for name, objective, steps, rate in (
+        ("audio", VisemeObjective, plan.audio_steps, 2e-3),
+        ("motion", MotionObjective, plan.motion_steps, 1.5e-3),
+        ("identity", IdentityObjective, plan.identity_steps, 1.5e-3),
+    ):
+        Run(objective(), Schedule(steps, rate, 50, cooldown_share=0.5, ema=0.99), folder / name).train(on_metrics)
 
 
-def transform(folder: Path, config: CheckpointConfig, people: int) -> PatchAutoencoder:
+def takes_of(folder: Path, plan: Plan, footage: Sequence[Video]) -> Takes:
+    """What the network is trained on: footage, read by the trained encoders, or without any the drawn people."""
+    size = plan.config.picture.short_edge
+    if footage:
+        return FootageTakes(footage, trained_encoders(folder, plan.config), size)
+    return PuppetTakes(size, plan.liveliness)
+
+
+def fit(folder: Path, plan: Plan, footage: Sequence[Video] = ()) -> None:
+    """Fit the autoencoder's transform, unless it is there."""
+    path = folder / "transform.safetensors"
+    if not path.exists():
+        autoencoder = PatchAutoencoder(_patch_widths(plan.config))
+        fit_transform(autoencoder, takes_of(folder, plan, footage), plan.people)
+        save_file({name: buffer.contiguous() for name, buffer in autoencoder.named_buffers()}, path)
+
+
+def fitted_autoencoder(folder: Path, config: CheckpointConfig) -> PatchAutoencoder:
     """An autoencoder with its fitted transform and an untrained finish."""
     autoencoder, path = PatchAutoencoder(_patch_widths(config)), folder / "transform.safetensors"
-    if not path.exists():
-        fit_transform(autoencoder, people)
-        save_file({name: buffer.contiguous() for name, buffer in autoencoder.named_buffers()}, path)
     fitted = load_file(path)
     if fitted.keys() != dict(autoencoder.named_buffers()).keys():
         raise ValueError(f"{path} holds another transform: remove it, and it is fitted again")
@@ -121,52 +135,76 @@ def _patch_widths(config: CheckpointConfig) -> PatchWidths:
     return config.autoencoder.patch
 
 
-def trained_encoders(folder: Path, config: CheckpointConfig) -> SmallEncoders:
-    """Encoders as their stages left them; the projections are untrained."""
+ENCODERS = ("audio", "motion", "identity")
+
+
+def trained_encoders(folder: Path, config: CheckpointConfig, names: Sequence[str] = ENCODERS) -> SmallEncoders:
+    """Encoders as their stages left them, those of `names`; the projections are untrained."""
     assert config.encoders.small is not None
-    encoders, faces = SmallEncoders(config.encoders.small), averaged_weights(folder / "faces")
-    encoders.audio_encoder.load_state_dict(averaged_weights(folder / "audio"))
-    for name in ("motion", "identity"):
-        part: nn.Module = getattr(encoders, f"{name}_encoder")
-        part.load_state_dict({key.removeprefix(f"{name}."): w for key, w in faces.items() if key.startswith(name)})
+    encoders = SmallEncoders(config.encoders.small)
+    for name in names:
+        getattr(encoders, f"{name}_encoder").load_state_dict(averaged_weights(folder / name))
     return encoders
 
 
 def train_network(
-    folder: Path, plan: Plan, on_metrics: OnMetrics | None = None, name: str = "unet", device: str = "cpu"
+    folder: Path,
+    plan: Plan,
+    on_metrics: OnMetrics | None = None,
+    name: str = "unet",
+    device: str = "cpu",
+    footage: Sequence[Video] = (),
 ) -> None:
     """Network, guide and projections, on encoders and transform as they are; the run's folder is `name`."""
-    schedule = Schedule(plan.network_steps, plan.network_rate, 80, cooldown_share=0.5, ema=0.998)
-    Run(network_objective(folder, plan, device), schedule, folder / name).train(on_metrics)
+    fit(folder, plan, footage)
+    schedule = Schedule(plan.network_steps, plan.network_rate, 80, cooldown_share=1.0, ema=0.998)
+    Run(network_objective(folder, plan, device, footage), schedule, folder / name).train(on_metrics)
 
 
-def network_objective(folder: Path, plan: Plan, device: str = "cpu") -> DiffusionObjective:
-    """The network's objective, with untrained weights."""
-    encoders = trained_encoders(folder, plan.config)
-    autoencoder = transform(folder, plan.config, plan.people)
+def network_objective(
+    folder: Path, plan: Plan, device: str = "cpu", footage: Sequence[Video] = (), clips: str = "clips"
+) -> DiffusionObjective:
+    """The network's objective, with untrained weights; `clips` is the folder of encoded takes."""
+    encoders = trained_encoders(folder, plan.config, ["identity"])  # the takes bring the signals
+    autoencoder = fitted_autoencoder(folder, plan.config)
     torch.manual_seed(1)
     trainee = Trainee(plan.config.network, encoders).to(device)
-    size = plan.config.picture.short_edge
-    examples = PuppetExamples(folder / "clips", autoencoder, encoders, size, plan.liveliness)
-    return DiffusionObjective(trainee, examples, 1 / autoencoder.scale, plan.recipe, size)
+    takes = takes_of(folder, plan, footage)
+    examples = KeptExamples(folder / clips, takes, autoencoder, encoders.identity_encoder)
+    config = plan.config
+    return DiffusionObjective(
+        trainee, examples, 1 / autoencoder.scale, plan.recipe, config.options.sampling, config.picture
+    )
 
 
-def train_finish(folder: Path, plan: Plan, on_metrics: OnMetrics | None = None, name: str = "unet") -> None:
+def train_finish(
+    folder: Path,
+    plan: Plan,
+    on_metrics: OnMetrics | None = None,
+    name: str = "unet",
+    footage: Sequence[Video] = (),
+) -> None:
     """The autoencoder's finish, on what the network of folder `name` makes; without the stage it does nothing."""
-    network = network_objective(folder, plan)
+    still = replace(plan, liveliness=0.0)
+    network = network_objective(folder, still, footage=footage, clips="finish/clips")
     _load_averages(network.trainee, folder / name)
     torch.manual_seed(0)
-    autoencoder = transform(folder, plan.config, plan.people)
-    objective = FinishObjective(autoencoder, network, plan.liveliness, people=8 * plan.recipe.first_pool)
-    Run(objective, Schedule(plan.finish_steps, 1.5e-3, 20, ema=0.98), folder / "finish").train(on_metrics)
+    autoencoder = fitted_autoencoder(folder, plan.config)
+    takes, guidance = takes_of(folder, still, footage), plan.config.options.sampling.guidance.signals[0]
+    objective = FinishObjective(autoencoder, network, takes, 4 * plan.recipe.first_pool, guidance)
+    Run(objective, Schedule(plan.finish_steps, 2e-3, 20, cooldown_share=1.0, ema=0.98), folder / "finish").train(
+        on_metrics
+    )
 
 
-def export(folder: Path, target: Path, config: CheckpointConfig = DEMO, name: str = "unet") -> None:
+def export(
+    folder: Path, target: Path, config: CheckpointConfig = DEMO, name: str = "unet", finish: bool = True
+) -> None:
     """Write the checkpoint that a training folder has reached; it may be still training."""
     trainee = Trainee(config.network, trained_encoders(folder, config))
     _load_averages(trainee, folder / name)
-    autoencoder = transform(folder, config, Plan.people)
-    if (folder / "finish" / "state.pt").exists():  # it starts as the identity, and is trained last
+    autoencoder = fitted_autoencoder(folder, config)
+    if finish and (folder / "finish" / "state.pt").exists():  # it starts as the identity, and is trained last
         _load_averages(autoencoder, folder / "finish")
     parts: dict[Part, nn.Module] = {
         "unet": trainee.unet,

@@ -1,7 +1,8 @@
 """Fitting the autoencoder's finish on what the network really leaves behind.
 
-Latents of a clip are noised to a middle level, the network cleans them in one pass, and the finish learns to turn the
-decoded result into the drawn frames: what grain and flicker look like is the network's own business.
+From the portrait the network makes, guided as in use, a clip whose gestures it is told and whose head holds still: it
+knows all. The finish learns to turn the decoded result into the drawn frames: what grain and flicker look like is the
+network's own business.
 """
 
 import numpy as np
@@ -9,13 +10,13 @@ import torch
 from torch import Tensor, nn
 
 from actalker.encoders.autoencoder import PatchAutoencoder
-from actalker.puppet.clip import training_clip
-from actalker.training.data import FRAMES, Example
-from actalker.training.diffusion import GATES, DiffusionObjective
+from actalker.training.data import Example
+from actalker.training.diffusion import DiffusionObjective
 from actalker.training.loop import Metrics
-from actalker.training.pictures import detail_weight, to_tensor
+from actalker.training.pictures import to_tensor
+from actalker.training.takes import FRAMES, Takes
 
-_LOG_SIGMA = (-1.2, 0.7)  # ends of the noise level's logarithm: the levels of the sampler's last steps
+_GATES = ((False, True), (True, True))  # sound alone leaves the gestures open
 
 
 class FinishObjective:
@@ -25,12 +26,13 @@ class FinishObjective:
         self,
         autoencoder: PatchAutoencoder,
         network: DiffusionObjective,
-        liveliness: float,
+        takes: Takes,
         people: int,
+        guidance: float,
         frames: int = 8,
     ) -> None:
-        self.autoencoder, self.network, self.liveliness = autoencoder, network, liveliness
-        self.people, self.frames = people, frames
+        self.autoencoder, self.network, self.takes = autoencoder, network, takes
+        self.people, self.guidance, self.frames = people, guidance, frames
 
     def module(self) -> nn.Module:
         """The autoencoder, of which only the finish has parameters."""
@@ -41,10 +43,9 @@ class FinishObjective:
         rng = np.random.default_rng([step, 0xF1A1])
         index, start = int(rng.integers(self.people)), int(rng.integers(FRAMES - self.frames + 1))
         span = slice(start, start + self.frames)
-        latents = self._latents(self.network.examples[index], span, step, rng)
-        clip = training_clip(index, FRAMES, self.liveliness)
-        pictures = to_tensor(clip.pictures(self.network.size, span.start, span.stop))
-        weight = detail_weight(clip.person, self.network.size)
+        latents = self._latents(self.network.examples[index], span, step)
+        take = self.takes.take(index, span.start, span.stop)
+        pictures, weight = to_tensor(take.pictures), take.weight
         guess = self.autoencoder.linear(latents)
         with torch.autocast("cpu", torch.bfloat16):
             result = self.autoencoder.finish(guess, self.frames)
@@ -57,10 +58,17 @@ class FinishObjective:
         }
 
     @torch.no_grad()
-    def _latents(self, example: Example, span: slice, step: int, rng: np.random.Generator) -> Tensor:
-        gates = GATES[int(rng.integers(len(GATES)))]
-        sigma = torch.tensor([float(np.exp(rng.uniform(*_LOG_SIGMA)))])
-        return self.network.estimate([(example, span)], gates, sigma, step, rng)[1][0]
+    def _latents(self, example: Example, span: slice, step: int) -> Tensor:
+        """What the sampler's first, guided estimate makes of a stretch: (F, C, h, w)."""
+        gates = _GATES[step % len(_GATES)]
+        sigma, starts = torch.tensor([self.network.first_level]), torch.tensor([True])
+        silent, heard = (
+            self.network.estimate(
+                [(example, span)], gates, sigma, step, np.random.default_rng(step), (silence, False), starts
+            )[1]
+            for silence in (True, False)
+        )
+        return (silent + self.guidance * (heard - silent))[0]
 
 
 def psnr(miss: Tensor) -> float:

@@ -60,7 +60,11 @@ class Run:
         self.weights = {n: p for n, p in objective.module().named_parameters() if p.requires_grad}
         self.average = {name: weight.detach().clone() for name, weight in self.weights.items()}
         self.optimizer = torch.optim.AdamW(
-            self.weights.values(), schedule.learning_rate, betas=(0.9, 0.99), weight_decay=schedule.weight_decay
+            self.weights.values(),
+            schedule.learning_rate,
+            betas=(0.9, 0.99),
+            weight_decay=schedule.weight_decay,
+            fused=True,
         )
         self.step = 0
         together = distributed.is_available() and distributed.is_initialized()

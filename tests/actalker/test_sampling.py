@@ -19,6 +19,7 @@ from actalker.sampling import (
     Scene,
     Schedule,
     advance,
+    clean_latents,
     decode,
     denoise,
     windows,
@@ -216,16 +217,32 @@ class PerfectModel:
         if self.prediction == "clean":
             return clean
         noisy = sample[:, :, :4] / scale
-        return (noisy * scale**2 - clean) / (sigma * scale)
+        if self.prediction == "velocity":
+            return (noisy * scale**2 - clean) / (sigma * scale)
+        return (clean - sample[:, :, 4:] * LATENT_SCALE) / Sampling.residual_spread
 
 
 @pytest.mark.parametrize("solver", ["euler", "dpm++2m"])
-@pytest.mark.parametrize("prediction", ["velocity", "clean"])
+@pytest.mark.parametrize("prediction", ["velocity", "residual", "clean"])
 def test_a_perfect_model_is_followed_to_the_data_whatever_it_predicts(prediction, solver):
     target = torch.randn(4, 8, 8)
     sampling = replace(SMALL, prediction=prediction, solver=solver, schedule=Schedule(0.02, 20.0))
     result = denoise(PerfectModel(target, prediction), small_scene(), torch.randn(6, 4, 8, 8), sampling)
     torch.testing.assert_close(result, target.expand_as(result), rtol=1e-4, atol=1e-4)
+
+
+def test_a_network_that_says_nothing_of_the_residual_gives_the_reference():
+    x, reference = torch.randn(2, 4), torch.randn(4)
+    estimate = clean_latents(torch.zeros(2, 4), x, reference, torch.tensor(0.5), "residual", 0.5)
+    assert torch.equal(estimate, reference.expand(2, 4))
+
+
+def test_at_temperature_zero_nothing_is_left_to_chance():
+    unet, clip, calm = network(FRAME), small_scene(), replace(SMALL, temperature=0.0)
+    one, other = (denoise(unet, clip, torch.randn(6, 4, 8, 8), calm) for _ in range(2))
+    assert torch.equal(one, other)
+    warm = replace(SMALL, temperature=1.0)
+    assert not torch.equal(*(denoise(unet, clip, torch.randn(6, 4, 8, 8), warm) for _ in range(2)))
 
 
 def test_noise_of_the_wrong_length_is_refused(unet, reference):

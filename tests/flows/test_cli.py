@@ -59,6 +59,6 @@ def test_voices_are_listed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
 
 
 def test_what_draws_by_default(tmp_path: Path) -> None:
-    assert Rendering().default_preset is Preset.STILL
+    assert Rendering().default_preset is Preset.DEMO
     assert Rendering(weights=tmp_path).default_preset is Preset.ACTALKER
     assert Rendering(Preset.DEMO, tmp_path).default_preset is Preset.DEMO

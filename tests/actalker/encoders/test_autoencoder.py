@@ -5,14 +5,16 @@ from torch import nn
 
 from actalker.encoders.autoencoder import PATCH, PatchAutoencoder, TimeConv
 from actalker.encoders.widths import PatchWidths
-from actalker.training.pictures import fit_transform, to_tensor
+from actalker.training.data import fit_transform
+from actalker.training.pictures import to_tensor
+from actalker.training.takes import PuppetTakes
 
 
 @pytest.fixture(scope="module")
 def autoencoder() -> PatchAutoencoder:
     torch.manual_seed(0)
     fitted = PatchAutoencoder(PatchWidths(latent_channels=64))
-    fit_transform(fitted, people=30, size=128)
+    fit_transform(fitted, PuppetTakes(128, 1.0), people=30)
     return fitted.eval()
 
 

@@ -41,6 +41,15 @@ def test_the_guide_is_white_where_the_face_is():
     assert torch.equal(seen, guide * portrait)
 
 
+def test_the_guide_may_say_where_in_the_face_a_place_is():
+    place = guide_picture(FACE, torch.rand(3, 128, 192), "place")
+    white = guide_picture(FACE, torch.zeros(3, 128, 192), "box")
+    assert torch.equal(place[0], white[0])
+    assert not place[:, white[0] == 0].any()
+    assert (place[1, 50, 50], place[1, 50, 109]) == (0, 1)  # left to right
+    assert (place[2, 20, 80], place[2, 79, 80]) == (0, 1)  # top to bottom
+
+
 def test_a_crop_is_the_box_resized_and_cut_to_the_picture():
     picture = torch.zeros(1, 3, 128, 192)
     picture[:, :, 20:80, 50:110] = 0.5

@@ -3,13 +3,13 @@ import torch
 
 from actalker.encoders.small import (
     MOTION_SIGNALS,
-    WINDOW,
+    VISEMES,
     AudioEncoder,
     IdentityEncoder,
     SmallEncoders,
     face_crops,
+    frame_mel,
     log_mel,
-    mel_windows,
 )
 from actalker.encoders.widths import SmallWidths
 from actalker.shapes import Box
@@ -31,19 +31,24 @@ def test_a_frame_does_not_depend_on_how_loud_the_rest_is() -> None:
     assert torch.allclose(log_mel(quiet)[:140], log_mel(loud)[:140])
 
 
-def test_windows_are_centred_on_their_frames() -> None:
-    sound = torch.zeros(640 * 20)
-    sound[640 * 10 : 640 * 11] = _tone(0.04, 1000.0)
-    windows = mel_windows(sound)
-    assert windows.shape == (20, WINDOW, 80)
-    loudest = windows.amax(2).argmax(1)
-    assert 20 <= loudest[10] <= 24  # the frame's own four steps, and the edges of the analysis window
-    assert loudest[9] == loudest[10] + 4
-    assert loudest[12] == loudest[10] - 8
+def test_silence_is_zero() -> None:
+    assert not log_mel(torch.zeros(6400)).any()
+    assert log_mel(_tone(0.4, 500.0)).min() >= 0
+
+
+def test_what_a_frame_hears_lies_evenly_around_its_middle() -> None:
+    torch.manual_seed(0)
+    encoder, mel = AudioEncoder(), torch.zeros(1, 400, 80, requires_grad=True)
+    encoder(mel)[0, 50].sum().backward()
+    assert mel.grad is not None
+    (heard,) = torch.nonzero(mel.grad[0].abs().sum(1), as_tuple=True)
+    first, last = int(heard[0]), int(heard[-1])
+    assert (first + last) / 2 == 4 * 50 + 2  # steps are 10 ms, frames 40 ms
+    assert last - first == 2 * 36
 
 
 def test_a_rest_of_less_than_a_frame_is_dropped() -> None:
-    assert len(mel_windows(torch.zeros(640 * 3 + 100))) == 3
+    assert frame_mel(torch.zeros(640 * 3 + 100)).shape == (12, 80)
 
 
 def test_encoders_offer_tokens_of_the_stated_shapes() -> None:
@@ -62,7 +67,7 @@ def test_encoders_offer_tokens_of_the_stated_shapes() -> None:
 def test_identity_lies_on_the_unit_sphere_and_heads_have_their_sizes() -> None:
     crops = torch.rand(4, 3, 64, 64) * 2 - 1
     assert torch.allclose(IdentityEncoder()(crops).norm(dim=1), torch.ones(4), atol=1e-5)
-    assert AudioEncoder().visemes(torch.zeros(2, WINDOW, 80)).shape == (2, 4)
+    assert AudioEncoder()(torch.zeros(2, 40, 80)).shape == (2, 10, len(VISEMES))
     assert len(MOTION_SIGNALS) == 11
 
 

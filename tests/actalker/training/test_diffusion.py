@@ -1,14 +1,19 @@
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
+from actalker.checkpoint import PictureConfig
 from actalker.encoders.autoencoder import PatchAutoencoder
 from actalker.encoders.small import SmallEncoders
 from actalker.encoders.widths import PatchWidths, SmallWidths
 from actalker.network import Branch, NetworkConfig
-from actalker.training.data import FRAMES, Example, PuppetExamples
+from actalker.sampling import Sampling
+from actalker.training.data import Example, KeptExamples
 from actalker.training.diffusion import DiffusionObjective, Recipe, Trainee
+from actalker.training.takes import FRAMES, PuppetTakes
 
 NETWORK = NetworkConfig(
     latent_channels=4,
@@ -34,13 +39,16 @@ def objective(tmp_path_factory: pytest.TempPathFactory) -> DiffusionObjective:
     torch.manual_seed(0)
     encoders = SmallEncoders(SmallWidths(tokens=16, audio_tokens=2))
     autoencoder = PatchAutoencoder(PatchWidths(latent_channels=4))
-    examples = PuppetExamples(tmp_path_factory.mktemp("clips"), autoencoder, encoders, 64, 0.5)
-    return DiffusionObjective(Trainee(NETWORK, encoders), examples, torch.ones(4), RECIPE, size=64)
+    examples = KeptExamples(
+        tmp_path_factory.mktemp("clips"), PuppetTakes(64, 0.5), autoencoder, encoders.identity_encoder
+    )
+    sampling, picture = Sampling(prediction="residual"), PictureConfig(short_edge=64)
+    return DiffusionObjective(Trainee(NETWORK, encoders), examples, torch.ones(4), RECIPE, sampling, picture)
 
 
 def test_an_example_is_kept_and_comes_back_the_same(objective: DiffusionObjective) -> None:
     examples = objective.examples
-    assert isinstance(examples, PuppetExamples)
+    assert isinstance(examples, KeptExamples)
     first: Example = examples[0]
     assert first.latents.shape == (FRAMES, 4, 4, 4)
     assert first.motion.shape == first.other_motion.shape == (FRAMES, 11)
@@ -66,6 +74,7 @@ def test_steps_grow_longer_by_phases() -> None:
 def test_everything_that_is_trained_gets_a_gradient_and_nothing_else(objective: DiffusionObjective) -> None:
     trainee = objective.trainee
     trainee.zero_grad()
+    torch.nn.init.normal_(trainee.unet.conv_out.weight)  # it starts at zero, and nothing behind it would move
     for step in range(12):  # all gate settings occur
         torch.manual_seed(step)
         objective.loss(step)[0].backward()
@@ -76,6 +85,25 @@ def test_everything_that_is_trained_gets_a_gradient_and_nothing_else(objective: 
         # never matter.
         silent = frozen or name.startswith("guide.") or ".to_k" in name or ".to_q" in name
         assert silent or (weight.grad is not None and bool(weight.grad.abs().sum() > 0)), name
+
+
+def test_a_start_holds_nothing_of_the_clip(objective: DiffusionObjective) -> None:
+    """What the sampler starts from is the portrait and noise: the estimate must not depend on the clean latents."""
+    example, span, sigma = objective.examples[0], slice(0, 2), torch.tensor([5.0])
+    other = replace(example, latents=example.latents + 1)
+
+    def estimate(one: Example, starts: bool) -> torch.Tensor:
+        torch.manual_seed(0)
+        rng = np.random.default_rng(0)
+        with torch.no_grad():
+            found = objective.estimate(
+                [(one, span)], (True, False), sigma, 1, rng, (False, False), torch.tensor([starts])
+            )
+        return found[1]
+
+    torch.nn.init.normal_(objective.trainee.unet.conv_out.weight)
+    assert torch.equal(estimate(example, True), estimate(other, True))
+    assert not torch.equal(estimate(example, False), estimate(other, False))
 
 
 def test_a_few_steps_lower_the_loss(objective: DiffusionObjective) -> None:

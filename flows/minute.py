@@ -1,0 +1,129 @@
+"""A minute of somebody whom training never saw, through the whole pipeline, judged: does it drift, do joints show?
+
+Three rows are rendered like any others: by sound, by a driving video, by both. The first ten seconds are scored against
+the last ten, and the step from frame to frame at a joint of two segments against the steps elsewhere.
+"""
+
+import csv
+import wave
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from actalker.puppet.clip import SAMPLE_RATE, Clip, held_out_clip
+from actalker.puppet.measure import Reader
+from actalker.training.evaluation import Curves, heard_scores, mixed_scores, moved_scores, truth_of
+from flows.batch import render_batch
+from flows.order import Finishing, Rendering
+from tasks import ledger
+from tasks.job import FPS, Preset
+from tasks.lossless import SUFFIX, LosslessWriter
+from tasks.recording import decode_frames
+
+SIZE = 256
+_ENDS = 10 * FPS
+ROWS = {"sound": (True, False), "driving": (False, True), "both": (True, True)}
+"""Name of the row -> its gates."""
+
+
+@dataclass(frozen=True)
+class Minute:
+    """One row: scores of its first and last ten seconds, and its joints."""
+
+    first: Mapping[str, float]
+    last: Mapping[str, float]
+    joints: int
+    worst_joint: float
+    """Mean step from frame to frame where two segments are blended, of the joint where it is largest, in units of the
+    median step elsewhere."""
+
+
+def render_minute(workspace: Path, seconds: int = 60) -> dict[str, Minute]:
+    """Render and judge the three rows in `workspace`; videos of earlier calls are used again.
+
+    Raises:
+        RuntimeError: A row failed; the ledger in the workspace says why.
+    """
+    clip, driver = (held_out_clip(index, seconds * FPS) for index in (0, 1))
+    manifest = _write_inputs(workspace / "inputs", clip, driver)
+    state = render_batch(manifest, workspace, (), Rendering(Preset.DEMO), Finishing(), return_state=True)
+    if not state.is_completed():
+        raise RuntimeError(f"not every row was rendered: {state.message}")
+    reader, judged = Reader(clip.person, SIZE), {}
+    videos, segments = (max(workspace.glob(f"ledger/{name}/**/*.parquet")) for name in ("videos", "segments"))
+    spans: dict[str, list[tuple[int, int]]] = {name: [] for name in ROWS}
+    for row in ledger.read(segments).sort_by("index").to_pylist():
+        spans[row["job_id"]].append((row["start_frame"], row["end_frame"]))
+    for row in ledger.read(videos).to_pylist():
+        frames = np.stack(list(decode_frames(workspace / row["path"])))
+        judged[row["job_id"]] = judge(row["job_id"], frames, spans[row["job_id"]], reader, clip, driver)
+    return judged
+
+
+def _write_inputs(folder: Path, clip: Clip, driver: Clip) -> Path:
+    """Portrait, recording, driving video and a manifest of the three rows."""
+    folder.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(clip.portrait(SIZE)).save(folder / "portrait.png")
+    with wave.open(str(folder / "speech.wav"), "wb") as wav:
+        wav.setparams((1, 2, SAMPLE_RATE, 0, "NONE", ""))
+        wav.writeframes((clip.audio() * 32767).astype("<i2").tobytes())
+    (folder / "speech.md").write_text(_said(clip))
+    with LosslessWriter(folder / f"driver{SUFFIX}", SIZE, SIZE) as writer:
+        for picture in driver.pictures(SIZE):
+            writer.write(picture)
+    box = clip.person.face_box(SIZE)
+    with (folder / "minute.csv").open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["id", "portrait", "audio", "script", "driving_video", "audio_gate", "motion_gate", "face_box"])
+        for name, (hears, moves) in ROWS.items():
+            driving = f"driver{SUFFIX}" if moves else ""
+            place = f"{box.left} {box.top} {box.right} {box.bottom}"
+            rows.writerow([name, "portrait.png", "speech.wav", "speech.md", driving, int(hears), int(moves), place])
+    return folder / "minute.csv"
+
+
+def _said(clip: Clip) -> str:
+    """The words that fit into the clip, with nothing but spaces between them."""
+    end = clip.frames / FPS * clip.speech.sample_rate
+    return " ".join(word.text for word in clip.speech.words if word.start_sample < end)
+
+
+def judge(
+    name: str, frames: NDArray[np.uint8], spans: Sequence[tuple[int, int]], reader: Reader, clip: Clip, driver: Clip
+) -> Minute:
+    """Score one row's frames (n, S, S, 3), whose segments were rendered over `spans`."""
+    ends = slice(0, _ENDS), slice(len(frames) - _ENDS, len(frames))
+    made, truth, driven = reader.read(frames), truth_of(clip), truth_of(driver)
+    first, last = (_scores(name, *(_part(curves, end) for curves in (made, truth, driven))) for end in ends)
+    steps = np.abs(np.diff(frames.astype(np.int16), axis=0)).mean(axis=(1, 2, 3))
+    joints = [slice(max(start - 1, 0), end) for (_, end), (start, _) in pairwise(spans)]
+    elsewhere = np.ones(len(steps), bool)
+    for joint in joints:
+        elsewhere[joint] = False
+    worst = max((float(steps[joint].mean()) for joint in joints), default=float("nan")) / np.median(steps[elsewhere])
+    return Minute(first, last, len(joints), float(worst))
+
+
+def _part(curves: Curves, span: slice) -> Curves:
+    return {name: curve[span] for name, curve in curves.items()}
+
+
+def _scores(name: str, made: Curves, truth: Curves, driven: Curves) -> dict[str, float]:
+    if name == "both":
+        return mixed_scores(made, truth, driven)
+    return heard_scores(made, truth) if name == "sound" else moved_scores(made, driven)
+
+
+def markdown(minutes: Mapping[str, Minute]) -> str:
+    """All rows as one table."""
+    lines = ["| row | measure | first 10 s | last 10 s |", "| --- | --- | --- | --- |"]
+    for name, minute in minutes.items():
+        for measure, first in minute.first.items():
+            lines.append(f"| {name} | {measure} | {first:.3f} | {minute.last[measure]:.3f} |")
+        lines.append(f"| {name} | worst of {minute.joints} joints, in steps elsewhere | {minute.worst_joint:.2f} | |")
+    return "\n".join(lines) + "\n"

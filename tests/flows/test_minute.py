@@ -1,0 +1,28 @@
+import numpy as np
+import pytest
+
+from actalker.puppet.clip import held_out_clip
+from actalker.puppet.measure import Reader
+from flows.minute import SIZE, judge, markdown
+
+
+def test_true_frames_score_well_and_a_jump_at_a_joint_shows() -> None:
+    clip, driver = held_out_clip(0, 600), held_out_clip(1, 600)
+    frames, reader = clip.pictures(SIZE), Reader(clip.person, SIZE)
+    smooth = judge("sound", frames, [(0, 310), (300, 600)], reader, clip, driver)
+    assert smooth.first["audio_open"] > 0.95
+    assert smooth.last["audio_open"] > 0.95
+    assert smooth.joints == 1
+    jumping = frames.copy()
+    jumping[305:] = np.roll(frames[305:], 4, axis=2)
+    assert judge("sound", jumping, [(0, 310), (300, 600)], reader, clip, driver).worst_joint > 2 * smooth.worst_joint
+    assert "| sound | worst of 1 joints" in markdown({"sound": smooth})
+
+
+@pytest.mark.parametrize(("name", "measure"), [("driving", "motion_brow"), ("both", "both_driver_open")])
+def test_each_row_is_scored_by_what_drives_it(name: str, measure: str) -> None:
+    clip = held_out_clip(0, 500)
+    reader = Reader(clip.person, SIZE)
+    minute = judge(name, clip.pictures(SIZE), [(0, 500)], reader, clip, clip)
+    assert minute.first[measure] > 0.9
+    assert minute.joints == 0
