@@ -16,9 +16,9 @@ from actalker.encoders.interface import Autoencoder
 from actalker.network import Conditions, UNet
 
 Solver = Literal["euler", "dpm++2m"]
-Prediction = Literal["velocity", "residual", "clean"]
-"""What the network was trained to give (see `clean_latents`): v, as SVD and the published network; the difference of
-the clean latents to the reference's; or the clean latents themselves."""
+Prediction = Literal["velocity", "residual"]
+"""What the network was trained to give (see `clean_latents`): v, as SVD and the published network, or the difference of
+the clean latents to the reference's."""
 OnStep = Callable[[int, int], None]
 """Called after each step with the number of steps done and of all."""
 IsCancelled = Callable[[], bool]
@@ -252,8 +252,6 @@ def clean_latents(
     reference and what differs from it, in units of its spread: what stands still is right from the first step of
     training.
     """
-    if prediction == "clean":
-        return found
     if prediction == "residual":
         return reference + residual_spread * found
     share = 1 / (1 + sigma**2)

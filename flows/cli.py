@@ -207,6 +207,8 @@ def evaluate(
 ) -> None:
     """Score a checkpoint on people, sentences and voices that training never saw; the table is written beside it."""
     console = Console(highlight=False)
+    if minute and checkpoint != DEMO_CHECKPOINT:
+        raise BadInput("--minute renders with the bundled checkpoint", "Leave CHECKPOINT or --minute out.")
     if minute:
         _be_quiet_and_offline()
         from flows.minute import markdown, render_minute

@@ -55,7 +55,7 @@ def render_minute(workspace: Path, seconds: int = 60) -> dict[str, Minute]:
     if not state.is_completed():
         raise RuntimeError(f"not every row was rendered: {state.message}")
     reader, judged = Reader(clip.person, SIZE), {}
-    videos, segments = (max(workspace.glob(f"ledger/{name}/**/*.parquet")) for name in ("videos", "segments"))
+    videos, segments = (_newest(workspace, name) for name in ("videos", "segments"))
     spans: dict[str, list[tuple[int, int]]] = {name: [] for name in ROWS}
     for row in ledger.read(segments).sort_by("index").to_pylist():
         spans[row["job_id"]].append((row["start_frame"], row["end_frame"]))
@@ -63,6 +63,11 @@ def render_minute(workspace: Path, seconds: int = 60) -> dict[str, Minute]:
         frames = np.stack(list(decode_frames(workspace / row["path"])))
         judged[row["job_id"]] = judge(row["job_id"], frames, spans[row["job_id"]], reader, clip, driver)
     return judged
+
+
+def _newest(workspace: Path, table: str) -> Path:
+    """The table that was written last: this batch's, whatever else the workspace holds."""
+    return max(workspace.glob(f"ledger/{table}/**/*.parquet"), key=lambda path: path.stat().st_mtime)
 
 
 def _write_inputs(folder: Path, clip: Clip, driver: Clip) -> Path:

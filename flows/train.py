@@ -6,12 +6,9 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-import ray
 import torch
 from PIL import Image
 from prefect import flow, get_run_logger
-from ray.train import RunConfig, ScalingConfig
-from ray.train.torch import TorchTrainer, get_device
 
 from actalker.training import demo
 from actalker.training.charts import read_log, write_curves
@@ -57,6 +54,10 @@ def train_checkpoint(folder: Path, checkpoint: Path, plan: demo.Plan, footage: P
 
 def train_on_workers(folder: Path, plan: demo.Plan, workers: int, use_gpu: bool, footage: Sequence[Video] = ()) -> None:
     """Train the network on Ray workers that share every step; `folder` must be one that all of them reach."""
+    import ray  # noqa: PLC0415 - not before the pool has set its environment: see tasks.pool
+    from ray.train import RunConfig, ScalingConfig  # noqa: PLC0415
+    from ray.train.torch import TorchTrainer, get_device  # noqa: PLC0415
+
     folder = folder.resolve()
 
     def work() -> None:

@@ -137,7 +137,8 @@ def test_one_edited_sentence_costs_one_segment(workspace: Path, course: Path, pr
 
 
 def test_prefect_shows_the_batch_its_rows_and_their_logs(workspace: Path, prefect_server: str) -> None:
-    batch = str(events(workspace, "BatchStarted")[0]["batch_id"])
+    first = min(events(workspace, "BatchStarted"), key=lambda event: int(str(event["started_ms"])))
+    batch = str(first["batch_id"])
 
     def ask(what: str) -> list[dict[str, object]]:
         return httpx.post(f"{prefect_server}/{what}/filter", json={}, timeout=30).json()

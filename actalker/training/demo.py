@@ -90,6 +90,8 @@ class Plan:
     network_steps: int = 7300
     network_rate: float = 8e-4
     finish_steps: int = 1600
+    finish_guidance: float = 2.0
+    """Between the sampler's scales for sound and for motion."""
 
 
 def train_encoders(folder: Path, plan: Plan, on_metrics: OnMetrics | None = None) -> None:
@@ -190,8 +192,8 @@ def train_finish(
     _load_averages(network.trainee, folder / name)
     torch.manual_seed(0)
     autoencoder = fitted_autoencoder(folder, plan.config)
-    takes, guidance = takes_of(folder, still, footage), plan.config.options.sampling.guidance.signals[0]
-    objective = FinishObjective(autoencoder, network, takes, 4 * plan.recipe.first_pool, guidance)
+    takes = takes_of(folder, still, footage)
+    objective = FinishObjective(autoencoder, network, takes, 4 * plan.recipe.first_pool, plan.finish_guidance)
     Run(objective, Schedule(plan.finish_steps, 2e-3, 20, cooldown_share=1.0, ema=0.98), folder / "finish").train(
         on_metrics
     )

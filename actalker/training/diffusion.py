@@ -82,7 +82,7 @@ class Trainee(nn.Module):
         self.unet = UNet(config)
         self.guide = SpatialGuide(config)
         self.encoders = encoders
-        nn.init.zeros_(self.unet.conv_out.weight)  # so that the first estimate is the linear one
+        nn.init.zeros_(self.unet.conv_out.weight)  # so that the first estimate is the reference
         for frozen in (encoders.audio_encoder, encoders.identity_encoder, encoders.motion_encoder):
             frozen.requires_grad_(False)
         for weight in self.parameters():
