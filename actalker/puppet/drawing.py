@@ -50,6 +50,7 @@ def _draw_head(canvas: Any, person: Person, face: Face) -> None:
     head.draw_ears(canvas, person)
     head.draw_skin(canvas, person, face, outline)
     head.draw_nose(canvas, person, face)
+    head.draw_folds(canvas, person, face)
     head.draw_beard(canvas, person, face, outline)
     features.draw_mouth(canvas, person, face)
     for side in (-1, 1):

@@ -140,10 +140,12 @@ class _Mouth:
 
     @classmethod
     def of(cls, person: Person, face: Face) -> "_Mouth":
-        smile = min(face.smile + person.rest_smile * (1 - 0.5 * face.round), 1.0)
-        half = person.mouth_half_width * (1 + 0.20 * face.wide - 0.40 * face.round + 0.14 * max(smile, 0.0))
+        rest = person.rest_smile * (1 - 0.5 * face.round)
+        smile = face.smile + rest
+        spread = 1 + 0.30 * face.wide - 0.36 * face.round + 0.14 * rest + 0.20 * face.smile
         height = 0.092 * face.open * (1 + 0.10 * face.round)
-        return cls(half, -0.30 * height, 0.70 * height, 0.14 * height - 0.020 * smile, smile)
+        corner = 0.14 * height - 0.020 * rest - 0.028 * face.smile
+        return cls(person.mouth_half_width * spread, -0.30 * height, 0.70 * height, corner, smile)
 
 
 def draw_mouth(canvas: Any, person: Person, face: Face) -> None:
@@ -176,7 +178,8 @@ def draw_mouth(canvas: Any, person: Person, face: Face) -> None:
 
 def _draw_lips(canvas: Any, person: Person, face: Face, mouth: _Mouth) -> None:
     half, corner, smile = mouth.half, mouth.corner, mouth.smile
-    t = person.lip_thickness * (1 + 0.35 * face.round - 0.12 * face.open - 0.14 * max(smile, 0.0))
+    stretch = 0.12 * face.open + 0.14 * max(smile, 0.0) + 0.22 * face.wide
+    t = person.lip_thickness * (1 + 0.35 * face.round - stretch)
     top, bottom, mid = mouth.up - t, mouth.low + t * 1.45, 0.007 * smile
     _draw_lip_shadows(canvas, person, mouth, bottom)
     dent, seam = top * 1.02 + 0.1 * corner, mouth.low * 0.5 + mid + 0.006
@@ -221,3 +224,6 @@ def _draw_cavity(canvas: Any, face: Face, mouth: _Mouth) -> None:
     edge = up + min(max(0.0, 0.020 * (1 - 0.75 * face.round)), height * 0.42)
     teeth = skia.RRect.MakeRectXY(skia.Rect(-half * 0.64, up - 0.03, half * 0.64, edge), 0.010, 0.010)
     canvas.drawRRect(teeth, fill((0.975, 0.965, 0.945)))
+    bared = low - min(0.022 * max(face.wide, 0.0), height * 0.30)
+    lower_teeth = skia.RRect.MakeRectXY(skia.Rect(-half * 0.50, bared, half * 0.50, low + 0.03), 0.008, 0.008)
+    canvas.drawRRect(lower_teeth, fill((0.93, 0.915, 0.89)))

@@ -73,9 +73,9 @@ def draw_skin(canvas: Any, person: Person, face: Face, outline: Any) -> None:
         glow(canvas, (lit * 0.05, -0.15), (0.16, 0.10), WHITE, 0.16)
         blush = mix((0.93, 0.40, 0.38), skin, 0.25)
         for side in (-1, 1):
-            lift = 0.014 * max(face.smile, 0.0)
+            lift = 0.018 * max(face.smile, 0.0)
             centre = (side * w * 0.60 + 0.02 * face.yaw, 0.098 - lift)
-            glow(canvas, centre, (0.075, 0.055), blush, 0.20 + 0.30 * person.blush + 0.12 * max(face.smile, 0.0))
+            glow(canvas, centre, (0.075, 0.055), blush, 0.20 + 0.30 * person.blush + 0.16 * max(face.smile, 0.0))
 
 
 def draw_nose(canvas: Any, person: Person, face: Face) -> None:
@@ -105,6 +105,28 @@ def draw_nose(canvas: Any, person: Person, face: Face) -> None:
     )
     glow(canvas, (lit * 0.004, tip - 0.020), (0.016, 0.014), WHITE, 0.42)
     canvas.restore()
+
+
+def draw_folds(canvas: Any, person: Person, face: Face) -> None:
+    """What a smile draws from the nose round the corners of the mouth."""
+    depth = min(max(face.smile, 0.0), 1.0)
+    if not depth:
+        return
+    x, top = person.nose_width * 1.5, person.nose_length - 0.008
+    out = person.mouth_half_width * (1.32 + 0.20 * depth)
+    low = person.mouth_y - 0.012 - 0.022 * depth
+    dark = mix(shade(person.skin), (0.35, 0.12, 0.10), 0.2)
+    for side in (-1, 1):
+        fold = curve(
+            (side * x + 0.030 * face.yaw, top),
+            [
+                (side * out * 0.92, top + (low - top) * 0.35),
+                (side * out * 1.04, low - 0.012),
+                (side * out, low + 0.014),
+            ],
+            close=False,
+        )
+        canvas.drawPath(fold, stroke(dark, 0.0050, 0.50 * depth))
 
 
 def draw_beard(canvas: Any, person: Person, face: Face, outline: Any) -> None:

@@ -30,7 +30,9 @@ def gestures(seed: int, frames: int) -> Curve:
     """Brow, blink, smile, gaze x, gaze y, shift x, shift y, roll, yaw: (frames, 9)."""
     rng = np.random.default_rng([seed, 0x51A7])
     brow = np.clip(_wander(rng, frames, 0.35) * 0.35 + _events(rng, frames, every_s=2.5, hold_s=0.7), -1, 1)
-    smile = np.clip(_wander(rng, frames, 0.25) * 0.45 + _events(rng, frames, every_s=5.0, hold_s=1.4) * 0.7, -0.6, 1)
+    smile = np.clip(
+        0.2 + _wander(rng, frames, 0.35) * 0.45 + _events(rng, frames, every_s=3.5, hold_s=1.2) * 0.6, -0.2, 1
+    )
     gaze_x, gaze_y = _saccades(rng, frames) * 0.55, _saccades(rng, frames) * 0.35
     shift_x, shift_y = _wander(rng, frames, 0.30) * _HEAD_SHIFT, _wander(rng, frames, 0.35) * _HEAD_SHIFT
     roll, yaw = _wander(rng, frames, 0.30) * _HEAD_ROLL_DEG, _wander(rng, frames, 0.25) * 0.35

@@ -20,7 +20,7 @@ from actalker.checkpoint import load_part, read_config
 from actalker.encoders.small import SmallEncoders, face_crops
 from actalker.puppet.clip import Clip, held_out_clip
 from actalker.puppet.drawing import draw
-from actalker.puppet.measure import Reader, correlation
+from actalker.puppet.measure import SIGNALS, Reader, correlation
 from actalker.puppet.performance import signal
 from actalker.puppet.person import Person
 from actalker.shapes import Size
@@ -42,7 +42,12 @@ class ClipScores:
 
     clip: int
     reader_open: float
-    """How well the measure itself reads the mouth, on the true frames."""
+    """How well the measure itself reads the mouth, on the true frames; the next five likewise."""
+    reader_wide: float
+    reader_round: float
+    reader_smile: float
+    reader_brow: float
+    reader_blink: float
     audio_open: float
     audio_wide: float
     audio_round: float
@@ -71,7 +76,7 @@ class ClipScores:
 
 
 AIMS = {
-    "reader_open": "0.97",
+    **{f"reader_{name}": "0.97" for name in SIGNALS},
     "audio_open": "0.93, every clip 0.85",
     "audio_wide": "0.8",
     "audio_round": "0.8",
@@ -172,7 +177,7 @@ def score(talker: Talker, portraits: Portraits, index: int, clips: int, frames: 
     truth, driven = truth_of(clip), truth_of(driver)
     return ClipScores(
         clip=index,
-        reader_open=correlation(reader.read(true_frames)["open"], truth["open"]),
+        **reader_scores(reader.read(true_frames), truth),
         **heard_scores(reader.read(heard), truth),
         **moved_scores(reader.read(moved), driven),
         **mixed_scores(reader.read(mixed), truth, driven),
@@ -180,6 +185,11 @@ def score(talker: Talker, portraits: Portraits, index: int, clips: int, frames: 
         own_identity=float(portraits.nearest(heard, clip.person) == index),
         seconds_per_frame=seconds,
     )
+
+
+def reader_scores(read: Curves, truth: Curves) -> dict[str, Any]:
+    """The columns reader_*: curves read from the clip's own frames, against what was drawn."""
+    return {f"reader_{name}": correlation(read[name], truth[name]) for name in SIGNALS}
 
 
 def heard_scores(made: Curves, truth: Curves) -> dict[str, Any]:
@@ -225,7 +235,7 @@ def render(talker: Talker, clip: Clip, seed: int, driver: Clip | None = None, au
 
 def truth_of(clip: Clip) -> Curves:
     """What a reader should find."""
-    return {name: signal(clip.faces, name) for name in ("open", "wide", "round", "brow", "blink", "smile")}
+    return {name: signal(clip.faces, name) for name in SIGNALS}
 
 
 def best_lag(made: Curve, truth: Curve) -> int:
