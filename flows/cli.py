@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from actalker.checkpoint import FileReport
+    from tasks.job import Job
 
 DONE, FAILED, REFUSED = 0, 3, 2
 INTERRUPTED = 130
@@ -105,7 +106,8 @@ def submit(
     folders, rendering = tuple(allow or ()), Rendering(preset, weights, ray, actors)
     finishing = Finishing(captions, highlight, finish)
     finishing.check()
-    intake.jobs_of(manifest, folders, rendering.default_preset)  # refused in a second, before Prefect and Ray come up
+    # Refused in a second, before Prefect and Ray come up.
+    _tell_doubts(console, intake.jobs_of(manifest, folders, rendering.default_preset))
     signal.signal(signal.SIGTERM, _interrupt)
     atexit.register(_leave_nothing_running)  # before Prefect registers the end of its server, hence after it
     raise typer.Exit(_render(console, manifest, workspace, folders, rendering, finishing))
@@ -113,11 +115,16 @@ def submit(
 
 @app.command()
 def check(manifest: Manifest, allow: Allow = None, preset: PresetOption = None) -> None:
-    """Look at every cell and every file of a manifest, and render nothing. Exit code 2 when something is wrong."""
+    """Look at every cell and every file of a manifest, and render nothing. Exit code 2 when something is wrong.
+
+    What is no fault but needs a look, such as a photograph for the demo network, is told too.
+    """
     from tasks import intake
 
     jobs = intake.jobs_of(manifest, tuple(allow or ()), Rendering(preset).default_preset)
-    Console().print(f"[green]{len(jobs)} row{'s' * (len(jobs) != 1)}, no fault.[/]", highlight=False)
+    console = Console(highlight=False)
+    _tell_doubts(console, jobs)
+    console.print(f"[green]{len(jobs)} row{'s' * (len(jobs) != 1)}, no fault.[/]")
 
 
 @app.command()
@@ -285,6 +292,15 @@ def _tell_files(files: "Iterable[FileReport]") -> None:
     for file in files:
         told = f"{file.name}: {file.tensors} tensors, {file.parameters:,} parameters, sha256 {file.sha256}"
         Console().print(told, highlight=False, soft_wrap=True)
+
+
+def _tell_doubts(console: Console, jobs: "Iterable[Job]") -> None:
+    """What a person should know before the night begins, though nothing is refused for it."""
+    from tasks import photograph
+
+    for job in jobs:
+        if doubt := photograph.warning(job):
+            console.print(f"[yellow]row {job.row}, {escape(job.id)}:[/] {escape(doubt)}", soft_wrap=True)
 
 
 def _render(

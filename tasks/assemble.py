@@ -9,7 +9,7 @@ from typing import Any
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from tasks import chapters, framing, loudness, media, provenance, recording, stills, typeface
+from tasks import chapters, framing, loudness, media, photograph, provenance, recording, stills, typeface
 from tasks.captions import Subtitles
 from tasks.errors import BadInput, ToolFailed, retry_helps
 from tasks.finish import Finish
@@ -88,8 +88,9 @@ def assemble(
         files["mp4"] = publish(video, target / f"{job.id}.mp4")
     measured = {"picture_longer_than_sound_ms": lead_ms, "chapters": len(marks), **_figures(level)}
     measured |= {"captions": len(subtitles.captions), "violations": len(subtitles.violations)}
-    notes = (*subtitles.notes, level.off_target(TARGETS[options.sound]), _undrawable(subtitles, options))
-    return Finished(files, speech.frames, digest_file(files["mp4"]), measured, tuple(filter(None, notes)))
+    doubts = photograph.warning(job), level.off_target(TARGETS[options.sound]), _undrawable(subtitles, options)
+    notes = (*subtitles.notes, *filter(None, doubts))
+    return Finished(files, speech.frames, digest_file(files["mp4"]), measured, notes)
 
 
 def _drawn(job: Job, subtitles: Subtitles, work: Path, picture: Any, options: Finish) -> Any:

@@ -1,5 +1,6 @@
 """The command's edges: what it refuses and how, and what it tells without rendering anything."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from flows.cli import main
 from flows.order import DEMO_CHECKPOINT, Rendering
 from tasks.job import Preset
+from tests.tasks.test_photograph import PHOTOGRAPH
 
 
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> tuple[int, str]:
@@ -62,3 +64,16 @@ def test_what_draws_by_default(tmp_path: Path) -> None:
     assert Rendering().default_preset is Preset.DEMO
     assert Rendering(weights=tmp_path).default_preset is Preset.ACTALKER
     assert Rendering(Preset.DEMO, tmp_path).default_preset is Preset.DEMO
+
+
+def test_a_photograph_for_the_demo_network_is_told_but_not_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    shutil.copy(PHOTOGRAPH, tmp_path / "grace.jpg")
+    manifest = tmp_path / "night.csv"
+    manifest.write_text("id,portrait,script,consent\ngrace,grace.jpg,text.md,given\n")
+    (tmp_path / "text.md").write_text("Good evening.")
+    code, told = run(monkeypatch, capsys, "check", manifest)
+    assert code == 0
+    assert "grace: the portrait looks like a photograph" in told
+    assert "looks like" not in run(monkeypatch, capsys, "check", manifest, "--preset", "still")[1]
