@@ -7,15 +7,17 @@ the last ten, and the step from frame to frame at a joint of two segments agains
 import csv
 import wave
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from actalker.puppet.clip import SAMPLE_RATE, Clip, held_out_clip
+from actalker.puppet.face import REST
 from actalker.puppet.measure import Reader
 from actalker.training.evaluation import Curves, heard_scores, mixed_scores, moved_scores, truth_of
 from flows.batch import render_batch
@@ -41,6 +43,8 @@ class Minute:
     worst_joint: float
     """Mean step from frame to frame where two segments are blended, of the joint where it is largest, in units of the
     median step elsewhere."""
+    true_joint: float
+    """The same of the frames that were asked for, at the same place: a head that moves there is no seam."""
 
 
 def render_minute(workspace: Path, seconds: int = 60) -> dict[str, Minute]:
@@ -105,13 +109,32 @@ def judge(
     ends = slice(0, _ENDS), slice(len(frames) - _ENDS, len(frames))
     made, truth, driven = reader.read(frames), truth_of(clip), truth_of(driver)
     first, last = (_scores(name, *(_part(curves, end) for curves in (made, truth, driven))) for end in ends)
-    steps = np.abs(np.diff(frames.astype(np.int16), axis=0)).mean(axis=(1, 2, 3))
     joints = [slice(max(start - 1, 0), end) for (_, end), (start, _) in pairwise(spans)]
+    if not joints:
+        return Minute(first, last, 0, float("nan"), float("nan"))
+    shown, drawn = _joint_steps(frames, joints), _joint_steps(asked_for(name, clip, driver).pictures(SIZE), joints)
+    worst = int(shown.argmax())
+    return Minute(first, last, len(joints), float(shown[worst]), float(drawn[worst]))
+
+
+def asked_for(name: str, clip: Clip, driver: Clip) -> Clip:
+    """The clip's person doing what the row's signals say and nothing else."""
+    lips = driver.faces if name == "driving" else clip.faces
+    gestures = (REST,) * clip.frames if name == "sound" else driver.faces
+    faces = (
+        replace(gesture, open=mouth.open, wide=mouth.wide, round=mouth.round, tongue=mouth.tongue)
+        for mouth, gesture in zip(lips, gestures, strict=True)
+    )
+    return Clip(clip.person, clip.speech, tuple(faces))
+
+
+def _joint_steps(frames: NDArray[np.uint8], joints: Sequence[slice]) -> NDArray[np.float64]:
+    """Mean step from frame to frame within each joint, in units of the median step elsewhere."""
+    steps = np.array([cv2.absdiff(*pair).mean() for pair in pairwise(frames)])
     elsewhere = np.ones(len(steps), bool)
     for joint in joints:
         elsewhere[joint] = False
-    worst = max((float(steps[joint].mean()) for joint in joints), default=float("nan")) / np.median(steps[elsewhere])
-    return Minute(first, last, len(joints), float(worst))
+    return np.asarray([steps[joint].mean() for joint in joints] / np.median(steps[elsewhere]))
 
 
 def _part(curves: Curves, span: slice) -> Curves:
@@ -131,4 +154,5 @@ def markdown(minutes: Mapping[str, Minute]) -> str:
         for measure, first in minute.first.items():
             lines.append(f"| {name} | {measure} | {first:.3f} | {minute.last[measure]:.3f} |")
         lines.append(f"| {name} | worst of {minute.joints} joints, in steps elsewhere | {minute.worst_joint:.2f} | |")
+        lines.append(f"| {name} | the same place in true frames | {minute.true_joint:.2f} | |")
     return "\n".join(lines) + "\n"

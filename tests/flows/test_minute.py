@@ -3,7 +3,7 @@ import pytest
 
 from actalker.puppet.clip import held_out_clip
 from actalker.puppet.measure import Reader
-from flows.minute import SIZE, judge, markdown
+from flows.minute import SIZE, asked_for, judge, markdown
 
 
 def test_true_frames_score_well_and_a_jump_at_a_joint_shows() -> None:
@@ -17,6 +17,20 @@ def test_true_frames_score_well_and_a_jump_at_a_joint_shows() -> None:
     jumping[305:] = np.roll(frames[305:], 4, axis=2)
     assert judge("sound", jumping, [(0, 310), (300, 600)], reader, clip, driver).worst_joint > 2 * smooth.worst_joint
     assert "| sound | worst of 1 joints" in markdown({"sound": smooth})
+
+
+def test_a_joint_where_the_driver_moves_is_told_from_a_seam() -> None:
+    clip, driver = held_out_clip(0, 500), held_out_clip(1, 500)
+    minute = judge(
+        "driving",
+        asked_for("driving", clip, driver).pictures(SIZE),
+        [(0, 310), (300, 500)],
+        Reader(clip.person, SIZE),
+        clip,
+        driver,
+    )
+    assert minute.first["motion_open"] > 0.95
+    assert minute.worst_joint == minute.true_joint > 0
 
 
 @pytest.mark.parametrize(("name", "measure"), [("driving", "motion_brow"), ("both", "both_driver_open")])
