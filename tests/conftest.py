@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.cli import QUIET_AND_OFFLINE
+from flows.environment import QUIET_AND_OFFLINE
 
 os.environ.update(QUIET_AND_OFFLINE)  # before any test module imports Prefect
 

@@ -1,0 +1,147 @@
+"""The commands that make checkpoints and judge them. Slow libraries are imported by the commands that need them."""
+
+import atexit
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from flows.environment import be_quiet_and_offline, leave_nothing_running
+from flows.order import DEMO_CHECKPOINT
+from tasks.errors import BadInput
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from actalker.checkpoint import FileReport
+
+app = typer.Typer()
+weights_app = typer.Typer(help="Convert the published weights, and verify what was converted.", no_args_is_help=True)
+app.add_typer(weights_app, name="weights")
+
+
+@app.command()
+def train(
+    folder: Annotated[Path, typer.Option(help="Where the state of the training is kept, to go on from.")] = Path(
+        "training"
+    ),
+    checkpoint: Annotated[Path, typer.Option(help="Where the checkpoint is written.")] = Path("training/checkpoint"),
+    steps: Annotated[
+        int | None, typer.Option(min=1, help="Of the network. Default: the recipe's.", show_default=False)
+    ] = None,
+    footage: Annotated[
+        Path | None,
+        typer.Option(
+            help="CSV of videos to train on: columns video, face_box. Default: drawn heads.", show_default=False
+        ),
+    ] = None,
+) -> None:
+    """Train the demo checkpoint, or go on: on drawn heads or on footage, on this CPU or on every GPU there is.
+
+    Stop it when you like; the same command goes on from the last saved state.
+    """
+    be_quiet_and_offline()
+    from actalker.training.demo import Plan
+    from flows.train import train_checkpoint
+
+    plan = Plan(network_steps=steps) if steps else Plan()
+    Console().print(
+        f"Checkpoint: {train_checkpoint(folder, checkpoint, plan, footage)}", highlight=False, soft_wrap=True
+    )
+
+
+@app.command()
+def evaluate(
+    checkpoint: Annotated[Path, typer.Argument(help="A checkpoint that was trained on drawn heads.")] = DEMO_CHECKPOINT,
+    clips: Annotated[int, typer.Option(min=1, help="Held-out clips.")] = 24,
+    frames: Annotated[int, typer.Option(min=25, help="Frames of each, 25 a second.")] = 100,
+    minute: Annotated[
+        Path | None,
+        typer.Option(
+            help="Instead: a minute each of the bundled checkpoint through the whole pipeline, in this workspace.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Score a checkpoint on people, sentences and voices that training never saw; the table is written beside it."""
+    console = Console(highlight=False)
+    if minute and checkpoint != DEMO_CHECKPOINT:
+        raise BadInput("--minute renders with the bundled checkpoint", "Leave CHECKPOINT or --minute out.")
+    if minute:
+        be_quiet_and_offline()
+        from flows.minute import markdown, render_minute
+
+        atexit.register(leave_nothing_running)
+        table = markdown(render_minute(minute))
+        (DEMO_CHECKPOINT / "minute.md").write_text(table)
+        console.print(table)
+        return
+    from actalker.training import evaluation
+
+    judged = evaluation.evaluate(
+        checkpoint, clips, frames, lambda row: console.print(f"clip {row.clip}: mouth and sound {row.audio_open:.2f}")
+    )
+    evaluation.write(judged, checkpoint)
+    console.print(judged.markdown())
+
+
+@app.command()
+def ablate(
+    folder: Annotated[Path, typer.Option(help="Of a training whose encoders are trained.", exists=True)] = Path(
+        "training"
+    ),
+    steps: Annotated[int, typer.Option(min=1, help="Of each variant.")] = 700,
+    clips: Annotated[int, typer.Option(min=1, help="Held-out clips.")] = 6,
+    frames: Annotated[int, typer.Option(min=25, help="Frames of each, 25 a second.")] = 50,
+) -> None:
+    """Train the network without each of its parts, equally long, and score it; the table is written in the folder."""
+    from actalker.training import ablation
+    from actalker.training.demo import Plan
+
+    console, tables = Console(highlight=False), {}
+    for name in ablation.VARIANTS:
+        console.print(f"{name}: {steps} steps")
+        ablation.train_variant(folder, Plan(), name, steps)
+        tables[name] = ablation.score_variant(folder, Plan(), name, clips, frames)
+    (folder / "ablation.md").write_text(ablation.markdown(tables))
+    console.print(ablation.markdown(tables))
+
+
+@weights_app.command()
+def convert(
+    source: Annotated[Path, typer.Option("--from", help="Published files.", exists=True, file_okay=False)],
+    target: Annotated[Path, typer.Option("--to", help="Folder to write; it is made.")],
+) -> None:
+    """Turn the published files into safetensors with a config and digests. Every tensor is placed, or it fails."""
+    from actalker.checkpoint import WeightsError
+    from actalker.weights import convert as convert_files
+
+    try:
+        done = convert_files(source, target)
+    except WeightsError as error:
+        raise BadInput(str(error), "docs/network.md says where the files come from.") from error
+    _tell_files(done.files)
+    for file, names in done.unused.items():
+        Console().print(f"{escape(file)}: {len(names)} tensors of networks that are not used here", highlight=False)
+
+
+@weights_app.command()
+def verify(
+    directory: Annotated[Path, typer.Argument(help="A converted checkpoint.", exists=True, file_okay=False)],
+) -> None:
+    """Check the digest, the names and the shapes of every file of a checkpoint."""
+    from actalker.checkpoint import WeightsError
+    from actalker.checkpoint import verify as verify_files
+
+    try:
+        _tell_files(verify_files(directory))
+    except WeightsError as error:
+        raise BadInput(str(error), "Convert the published files again.") from error
+
+
+def _tell_files(files: "Iterable[FileReport]") -> None:
+    for file in files:
+        told = f"{file.name}: {file.tensors} tensors, {file.parameters:,} parameters, sha256 {file.sha256}"
+        Console().print(told, highlight=False, soft_wrap=True)

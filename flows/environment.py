@@ -1,0 +1,28 @@
+"""What this process tells the services that it starts, and how it ends them."""
+
+import os
+
+QUIET_AND_OFFLINE = {
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "DO_NOT_TRACK": "1",
+    "PREFECT_CLI_PROMPT": "false",
+    "PREFECT_LOGGING_LEVEL": "INFO",
+    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",  # errors are told by our own screen, in words
+    "PREFECT_SERVER_LOGGING_LEVEL": "CRITICAL",
+    "PREFECT_LOGGING_EXTRA_LOGGERS": "tasks",
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",  # a cold machine compiles bytecode first
+}
+"""What Prefect is told unless the environment says otherwise."""
+
+
+def be_quiet_and_offline() -> None:
+    """Before Prefect is imported: it reads its settings then."""
+    for name, value in QUIET_AND_OFFLINE.items():
+        os.environ.setdefault(name, value)
+
+
+def leave_nothing_running() -> None:
+    """End whatever this process, or one that was killed, has left."""
+    from tasks import processes  # noqa: PLC0415 - needed at the end, by commands that started something
+
+    processes.forget(processes.state_folder())
