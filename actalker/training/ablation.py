@@ -51,10 +51,10 @@ COLUMNS = (
 def train_variant(folder: Path, plan: Plan, name: str, steps: int, on_metrics: OnMetrics | None = None) -> None:
     """Train one variant in a run of its own, or go on. Encoders and transform are those of the folder.
 
-    The first phase of the recipe alone, and a fast average: the runs are short.
+    The first phase of the recipe alone, starts like the sampler's at once, and a fast average: the runs are short.
     """
     changed = VARIANTS[name](plan)
-    changed = replace(changed, recipe=replace(changed.recipe, phases=changed.recipe.phases[:1]))
+    changed = replace(changed, recipe=replace(changed.recipe, phases=changed.recipe.phases[:1], start_step=0))
     schedule = Schedule(steps, plan.network_rate, 80, cooldown_share=0.5, ema=0.99)
     Run(network_objective(folder, changed), schedule, folder / run_of(name)).train(on_metrics)
 

@@ -83,11 +83,11 @@ class Plan:
     liveliness: float = 0.6
     """Scales the heads' movement (see `performance`)."""
     audio_steps: int = 4000
-    motion_steps: int = 2500
+    motion_steps: int = 3700
     identity_steps: int = 1500
     people: int = 700
     """Persons whose pictures the autoencoder's transform is fitted on."""
-    network_steps: int = 7300
+    network_steps: int = 21700
     network_rate: float = 8e-4
     finish_steps: int = 1600
     finish_guidance: float = 2.0

@@ -44,15 +44,14 @@ class Recipe:
 
     phases: tuple[tuple[int, int, int], ...] = ((0, 4, 4), (6700, 2, 8))
     """(first step, clips, frames): short clips first, longer ones when the mouth already moves."""
-    gate_shares: tuple[float, float, float] = (0.4, 0.25, 0.35)
+    gate_shares: tuple[float, float, float] = (0.3, 0.3, 0.4)
     """Of steps with audio alone, motion alone, both."""
     mask_drop: tuple[float, float] = (0.6, 1.0)
     """Probability with which tokens outside a region are dropped: one of the two, at random, per step. (1, 1): always
     all, which is training without mask-drop's variation."""
-    detail_powers: tuple[float, float] = (2.0, 1.0)
-    """Of the map that says how much each place matters, before and from `clean_step` on: at first mouth and eyes, 36
-    and 16 times as much as the rest; at the end clean skin too."""
-    clean_step: int = 6200
+    detail: tuple[tuple[int, float], ...] = ((0, 2.0), (6200, 1.5), (19500, 1.0))
+    """(first step, power) of the map that says how much each place matters: at first the mouth 36 times and the eyes 16
+    times as much as the rest; at the end, 6 and 4 times, clean skin too."""
     condition_dropout: float = 0.05
     """Share of steps without each of: the signals, the identity."""
     signal_noise: float = 0.04
@@ -68,6 +67,10 @@ class Recipe:
     """Examples at the start; the pool grows by one every `steps_per_example` steps."""
     steps_per_example: int = 4
     largest_pool: int = 2500
+
+    def detail_power(self, step: int) -> float:
+        """Power of the map of importance at a step."""
+        return [power for first, power in self.detail if first <= step][-1]
 
     def shape(self, step: int) -> tuple[int, int]:
         """Clips and frames of a step's batch."""
@@ -137,7 +140,7 @@ class DiffusionObjective:
             starts = torch.from_numpy(rng.uniform(size=len(batch)) < self.recipe.start_share).to(self.device)
         sigma = torch.where(starts, self.first_level, sigma)
         clean, found = self.estimate(batch, gates, sigma, step, rng, starts=starts)
-        miss = (found - clean) ** 2 * self._weight(batch, self.recipe.detail_powers[step >= self.recipe.clean_step])
+        miss = (found - clean) ** 2 * self._weight(batch, self.recipe.detail_power(step))
         per_clip = miss.mean(dim=(1, 2, 3, 4)) * (1 + (self.spread / sigma) ** 2).clamp_max(_LARGEST_LEVEL_WEIGHT)
         return per_clip.mean(), {"sigma": float(sigma.mean()), "gates": float(gates[0] + 2 * gates[1])}
 

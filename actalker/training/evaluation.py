@@ -9,6 +9,7 @@ import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -169,7 +170,7 @@ def score(talker: Talker, portraits: Portraits, index: int, clips: int, frames: 
     """Make and judge the three videos of one held-out clip."""
     size = talker.config.picture.short_edge
     clip, driver = held_out_clip(index, frames), held_out_clip((index + 1) % max(clips, 2), frames)
-    reader, true_frames = Reader(clip.person, size), clip.pictures(size)
+    reader, true_frames = _reader(clip.person, size), clip.pictures(size)
     started = time.perf_counter()
     heard = render(talker, clip, index)
     seconds = (time.perf_counter() - started) / frames
@@ -185,6 +186,12 @@ def score(talker: Talker, portraits: Portraits, index: int, clips: int, frames: 
         own_identity=float(portraits.nearest(heard, clip.person) == index),
         seconds_per_frame=seconds,
     )
+
+
+@lru_cache(maxsize=24)
+def _reader(person: Person, size: int) -> Reader:
+    """Fitted once, though several checkpoints are judged."""
+    return Reader(person, size)
 
 
 def reader_scores(read: Curves, truth: Curves) -> dict[str, Any]:

@@ -71,6 +71,11 @@ def test_steps_grow_longer_by_phases() -> None:
     assert [RECIPE.shape(step) for step in (0, 4, 5, 900)] == [(2, 2), (2, 2), (1, 4), (1, 4)]
 
 
+def test_the_mouth_counts_less_towards_the_end() -> None:
+    recipe = Recipe(detail=((0, 2.0), (5, 1.0)))
+    assert [recipe.detail_power(step) for step in (0, 4, 5, 900)] == [2.0, 2.0, 1.0, 1.0]
+
+
 def test_everything_that_is_trained_gets_a_gradient_and_nothing_else(objective: DiffusionObjective) -> None:
     trainee = objective.trainee
     trainee.zero_grad()
