@@ -44,7 +44,7 @@ class Recipe:
 
     phases: tuple[tuple[int, int, int], ...] = ((0, 4, 4), (6700, 2, 8))
     """(first step, clips, frames): short clips first, longer ones when the mouth already moves."""
-    gate_shares: tuple[float, float, float] = (0.3, 0.3, 0.4)
+    gate_shares: tuple[float, float, float] = (0.4, 0.25, 0.35)
     """Of steps with audio alone, motion alone, both."""
     mask_drop: tuple[float, float] = (0.6, 1.0)
     """Probability with which tokens outside a region are dropped: one of the two, at random, per step. (1, 1): always
