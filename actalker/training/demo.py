@@ -89,7 +89,8 @@ class Plan:
     """Persons whose pictures the autoencoder's transform is fitted on."""
     network_steps: int = 21700
     network_rate: float = 8e-4
-    finish_steps: int = 1600
+    finish_steps: int = 2600
+    finish_people: int = 384
     finish_guidance: float = 2.0
     """Between the sampler's scales for sound and for motion."""
 
@@ -193,7 +194,7 @@ def train_finish(
     torch.manual_seed(0)
     autoencoder = fitted_autoencoder(folder, plan.config)
     takes = takes_of(folder, still, footage)
-    objective = FinishObjective(autoencoder, network, takes, 4 * plan.recipe.first_pool, plan.finish_guidance)
+    objective = FinishObjective(autoencoder, network, takes, plan.finish_people, plan.finish_guidance)
     Run(objective, Schedule(plan.finish_steps, 2e-3, 20, cooldown_share=1.0, ema=0.98), folder / "finish").train(
         on_metrics
     )

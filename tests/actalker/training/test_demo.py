@@ -9,7 +9,9 @@ from actalker.training.demo import Plan, export, train_encoders, train_finish, t
 from actalker.training.diffusion import GATES
 from actalker.training.evaluation import evaluate, write
 
-SHORT = Plan(audio_steps=2, motion_steps=1, identity_steps=1, people=4, network_steps=2, finish_steps=2)
+SHORT = Plan(
+    audio_steps=2, motion_steps=1, identity_steps=1, people=4, network_steps=2, finish_steps=2, finish_people=2
+)
 
 
 @pytest.mark.slow
