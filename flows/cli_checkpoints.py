@@ -106,7 +106,7 @@ def ablate(
         ablation.train_variant(folder, Plan(), name, steps)
         tables[name] = ablation.score_variant(folder, Plan(), name, clips, frames)
     (folder / "ablation.md").write_text(ablation.markdown(tables))
-    console.print(ablation.markdown(tables))
+    console.print(ablation.markdown(tables), soft_wrap=True)
 
 
 @weights_app.command()

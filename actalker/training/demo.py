@@ -58,7 +58,7 @@ DEMO = CheckpointConfig(
             steps=1,
             schedule=NoiseSchedule(sigma_min=0.6, sigma_max=5.0, rho=5.0),
             temperature=0.0,
-            guidance=Guidance(identity=1.0, signals=(2.4, 1.6)),
+            guidance=Guidance(identity=1.0, signals=(2.0, 1.5)),
             window=16,
             overlap=4,
             shift=5,
@@ -91,7 +91,7 @@ class Plan:
     network_rate: float = 8e-4
     finish_steps: int = 2600
     finish_people: int = 384
-    finish_guidance: float = 2.0
+    finish_guidance: float = 1.8
     """Between the sampler's scales for sound and for motion."""
 
 
