@@ -136,8 +136,8 @@ class Driver:
 def driver_of(path: Path, sha256: str) -> Driver:
     """Look through a driving video: once in a worker for each content, because every segment needs to know.
 
-    A detector's boxes differ from frame to frame, and what is read off a face depends on its box: with one box for each
-    segment a smile would jump where segments meet. So all share the median of one a second, `LOOKS` at most.
+    A detector's boxes differ from frame to frame, and what is read off a face depends on its box: were there one for
+    each segment, gestures would shift where segments meet. So all share the median of one a second, `LOOKS` at most.
 
     Raises:
         BadInput: The face is usable in none of them; why it is not in the first.

@@ -73,15 +73,14 @@ def babbling_clip(seed: int, frames: int) -> Clip:
     return Clip(person(_FIRST_TRAINING_PERSON + seed), speech, tuple(performance(speech, seed, frames)))
 
 
-def training_clip(seed: int, frames: int, liveliness: float = 1.0, smiling: float = 1.0) -> Clip:
-    """Clip of a training person, sentence and voice; a pure function of its arguments (see `performance`)."""
+def training_clip(seed: int, frames: int, liveliness: float = 1.0) -> Clip:
+    """Clip of a training person, sentence and voice; a pure function of its arguments."""
     rng = np.random.default_rng([seed, 0xC11B])
     voice = _VOICES[int(rng.integers(len(_VOICES)))]
     speech = synthesise(
         paragraph(seed, 1 + frames // 60), voice, int(rng.integers(130, 200)), int(rng.integers(25, 75))
     )
-    faces = performance(speech, seed, frames, liveliness, smiling)
-    return Clip(person(_FIRST_TRAINING_PERSON + seed), speech, tuple(faces))
+    return Clip(person(_FIRST_TRAINING_PERSON + seed), speech, tuple(performance(speech, seed, frames, liveliness)))
 
 
 def held_out_clip(index: int, frames: int, liveliness: float = 1.0) -> Clip:

@@ -16,9 +16,9 @@ _HEAD_SHIFT = 0.006  # fractions of the picture's width
 _HEAD_ROLL_DEG = 1.1
 
 
-def performance(speech: Speech, seed: int, frames: int, liveliness: float = 1.0, smiling: float = 1.0) -> list[Face]:
-    """One `Face` per frame of 1/25 s. `liveliness` scales the head's movement, 0 holds it still; `smiling` smiles."""
-    mouth, gesture = visemes(speech, frames), gestures(seed, frames, smiling)
+def performance(speech: Speech, seed: int, frames: int, liveliness: float = 1.0) -> list[Face]:
+    """One `Face` per frame of 1/25 s. `liveliness` scales the head's movement; 0 holds it still."""
+    mouth, gesture = visemes(speech, frames), gestures(seed, frames)
     still = np.array([1, 1, 1, 1, 1, *[liveliness] * 4])
     return [
         Face(*(float(v) for v in (*mouth[k], *(gesture[k] * still))))  # in the order of Face's fields
@@ -26,7 +26,7 @@ def performance(speech: Speech, seed: int, frames: int, liveliness: float = 1.0,
     ]
 
 
-def gestures(seed: int, frames: int, smiling: float = 1.0) -> Curve:
+def gestures(seed: int, frames: int) -> Curve:
     """Brow, blink, smile, gaze x, gaze y, shift x, shift y, roll, yaw: (frames, 9)."""
     rng = np.random.default_rng([seed, 0x51A7])
     brow = np.clip(_wander(rng, frames, 0.35) * 0.35 + _events(rng, frames, every_s=2.5, hold_s=0.7), -1, 1)

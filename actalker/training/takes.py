@@ -57,14 +57,14 @@ class Takes(Protocol):
 
 
 class PuppetTakes:
-    """Drawn people, one for every number. `liveliness` and `smiling`: see `performance`."""
+    """Drawn people, one for every number. `liveliness`: see `performance`."""
 
-    def __init__(self, size: int, liveliness: float, smiling: float = 1.0) -> None:
-        self.size, self.liveliness, self.smiling = size, liveliness, smiling
+    def __init__(self, size: int, liveliness: float) -> None:
+        self.size, self.liveliness = size, liveliness
 
     def take(self, index: int, start: int = 0, stop: int = FRAMES) -> Take:
         """See `Takes`."""
-        clip = training_clip(index, FRAMES, self.liveliness, self.smiling)
+        clip = training_clip(index, FRAMES, self.liveliness)
         elsewhere = visemes(training_clip(index + 7919, FRAMES).speech, FRAMES)
         faces = clip.faces[start:stop]
         others = [
