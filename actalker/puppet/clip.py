@@ -73,21 +73,21 @@ def babbling_clip(seed: int, frames: int) -> Clip:
     return Clip(person(_FIRST_TRAINING_PERSON + seed), speech, tuple(performance(speech, seed, frames)))
 
 
-def training_clip(seed: int, frames: int, liveliness: float = 1.0) -> Clip:
+def training_clip(seed: int, frames: int) -> Clip:
     """Clip of a training person, sentence and voice; a pure function of its arguments."""
     rng = np.random.default_rng([seed, 0xC11B])
     voice = _VOICES[int(rng.integers(len(_VOICES)))]
     speech = synthesise(
         paragraph(seed, 1 + frames // 60), voice, int(rng.integers(130, 200)), int(rng.integers(25, 75))
     )
-    return Clip(person(_FIRST_TRAINING_PERSON + seed), speech, tuple(performance(speech, seed, frames, liveliness)))
+    return Clip(person(_FIRST_TRAINING_PERSON + seed), speech, tuple(performance(speech, seed, frames)))
 
 
-def held_out_clip(index: int, frames: int, liveliness: float = 1.0) -> Clip:
+def held_out_clip(index: int, frames: int) -> Clip:
     """Clip `index` of the evaluation: persons, sentences and voices that training never sees."""
     count = len(HELD_OUT)
     text = " ".join(HELD_OUT[(index + i) % count] for i in range(1 + frames // 75))
     speech = synthesise(
         text, _HELD_OUT_VOICES[index % len(_HELD_OUT_VOICES)], 140 + 7 * (index % 8), 30 + 5 * (index % 9)
     )
-    return Clip(person(index), speech, tuple(performance(speech, -index - 1 + 2**32, frames, liveliness)))
+    return Clip(person(index), speech, tuple(performance(speech, -index - 1 + 2**32, frames)))

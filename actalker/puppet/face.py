@@ -1,6 +1,6 @@
 """The moving state of a face: what a performance prescribes and a measurement tries to find again."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,15 @@ class Face:
     y: float = 0.0
     roll_deg: float = 0.0
     yaw: float = 0.0  # -1 to 1: the features slide over the head
+
+    def saying(self, speaker: "Face") -> "Face":
+        """These gestures with the speaker's mouth."""
+        mouth = {"open": speaker.open, "wide": speaker.wide, "round": speaker.round, "tongue": speaker.tongue}
+        return replace(self, **mouth)
+
+    def held(self) -> "Face":
+        """The same features on a head that neither moves nor turns."""
+        return replace(self, x=0.0, y=0.0, roll_deg=0.0, yaw=0.0)
 
 
 REST = Face()

@@ -16,14 +16,10 @@ _HEAD_SHIFT = 0.006  # fractions of the picture's width
 _HEAD_ROLL_DEG = 1.1
 
 
-def performance(speech: Speech, seed: int, frames: int, liveliness: float = 1.0) -> list[Face]:
-    """One `Face` per frame of 1/25 s. `liveliness` scales the head's movement; 0 holds it still."""
+def performance(speech: Speech, seed: int, frames: int) -> list[Face]:
+    """One `Face` per frame of 1/25 s."""
     mouth, gesture = visemes(speech, frames), gestures(seed, frames)
-    still = np.array([1, 1, 1, 1, 1, *[liveliness] * 4])
-    return [
-        Face(*(float(v) for v in (*mouth[k], *(gesture[k] * still))))  # in the order of Face's fields
-        for k in range(frames)
-    ]
+    return [Face(*map(float, (*mouth[k], *gesture[k]))) for k in range(frames)]  # in the order of Face's fields
 
 
 def gestures(seed: int, frames: int) -> Curve:

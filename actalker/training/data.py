@@ -24,6 +24,8 @@ class Example:
 
     latents: Tensor
     """(F, C, h, w)"""
+    spoken: Tensor
+    """(F, C, h, w) as far as the sound tells."""
     reference: Tensor
     """(C, h, w) of the portrait."""
     audio: Tensor
@@ -44,8 +46,10 @@ class Example:
 def encode_take(take: Take, autoencoder: PatchAutoencoder, identity_encoder: IdentityEncoder) -> Example:
     """Run the frozen parts over a take."""
     still = to_tensor(take.portrait[None])
+    latents = autoencoder.encode(to_tensor(take.pictures)).half()
     return Example(
-        latents=autoencoder.encode(to_tensor(take.pictures)).half(),
+        latents=latents,
+        spoken=latents if take.spoken is take.pictures else autoencoder.encode(to_tensor(take.spoken)).half(),
         reference=autoencoder.encode(still)[0].half(),
         audio=take.audio,
         motion=take.motion,
@@ -57,7 +61,11 @@ def encode_take(take: Take, autoencoder: PatchAutoencoder, identity_encoder: Ide
 
 
 class KeptExamples:
-    """Example i of some takes, kept in a folder. Latents and features depend on the encoders: one folder each."""
+    """Example i of some takes, kept in a folder; encoded on first use.
+
+    Raises:
+        ValueError: The folder's first example is not what these takes and encoders make: something was changed since.
+    """
 
     def __init__(
         self, folder: Path, takes: Takes, autoencoder: PatchAutoencoder, identity_encoder: IdentityEncoder
@@ -65,16 +73,30 @@ class KeptExamples:
         self.folder, self.takes = folder, takes
         self.autoencoder, self.identity_encoder = autoencoder, identity_encoder
         folder.mkdir(parents=True, exist_ok=True)
+        if self._path(0).exists() and not _alike(self[0], self._encode(0)):
+            raise ValueError(f"{folder} holds clips of other takes or encoders: remove it, and they are made again")
+
+    def _path(self, index: int) -> Path:
+        return self.folder / f"{index:06}.pt"
+
+    def _encode(self, index: int) -> Example:
+        return encode_take(self.takes.take(index), self.autoencoder, self.identity_encoder)
 
     def __getitem__(self, index: int) -> Example:
         """Example `index`; any number of them exist."""
-        path = self.folder / f"{index:06}.pt"
+        path = self._path(index)
         if not path.exists():
-            made = encode_take(self.takes.take(index), self.autoencoder, self.identity_encoder)
+            made = self._encode(index)
             part = path.with_suffix(f".{os.getpid()}.part")
             torch.save(asdict(made), part)
             part.replace(path)
         return Example(**torch.load(path, weights_only=True))
+
+
+def _alike(kept: Example, made: Example) -> bool:
+    """Whether two examples differ by no more than another machine's rounding."""
+    pairs = [(getattr(kept, name), getattr(made, name)) for name in Example.__dataclass_fields__]
+    return all(a.shape == b.shape and torch.allclose(a.float(), b.float(), atol=0.02) for a, b in pairs)
 
 
 def window(example: Example, frames: int, rng: np.random.Generator) -> slice:

@@ -10,7 +10,7 @@ Every stage goes on where it was stopped; a finished one returns at once.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -80,8 +80,6 @@ class Plan:
 
     config: CheckpointConfig = DEMO
     recipe: Recipe = field(default_factory=Recipe)
-    liveliness: float = 0.6
-    """Scales the heads' movement (see `performance`)."""
     audio_steps: int = 4000
     motion_steps: int = 3700
     identity_steps: int = 1500
@@ -110,7 +108,7 @@ def takes_of(folder: Path, plan: Plan, footage: Sequence[Video]) -> Takes:
     size = plan.config.picture.short_edge
     if footage:
         return FootageTakes(footage, trained_encoders(folder, plan.config), size)
-    return PuppetTakes(size, plan.liveliness)
+    return PuppetTakes(size)
 
 
 def fit(folder: Path, plan: Plan, footage: Sequence[Video] = ()) -> None:
@@ -165,15 +163,15 @@ def train_network(
 
 
 def network_objective(
-    folder: Path, plan: Plan, device: str = "cpu", footage: Sequence[Video] = (), clips: str = "clips"
+    folder: Path, plan: Plan, device: str = "cpu", footage: Sequence[Video] = ()
 ) -> DiffusionObjective:
-    """The network's objective, with untrained weights; `clips` is the folder of encoded takes."""
+    """The network's objective, with untrained weights."""
     encoders = trained_encoders(folder, plan.config, ["identity"])  # the takes bring the signals
     autoencoder = fitted_autoencoder(folder, plan.config)
     torch.manual_seed(1)
     trainee = Trainee(plan.config.network, encoders).to(device)
     takes = takes_of(folder, plan, footage)
-    examples = KeptExamples(folder / clips, takes, autoencoder, encoders.identity_encoder)
+    examples = KeptExamples(folder / "clips", takes, autoencoder, encoders.identity_encoder)
     config = plan.config
     return DiffusionObjective(
         trainee, examples, 1 / autoencoder.scale, plan.recipe, config.options.sampling, config.picture
@@ -188,13 +186,13 @@ def train_finish(
     footage: Sequence[Video] = (),
 ) -> None:
     """The autoencoder's finish, on what the network of folder `name` makes; without the stage it does nothing."""
-    still = replace(plan, liveliness=0.0)
-    network = network_objective(folder, still, footage=footage, clips="finish/clips")
+    network = network_objective(folder, plan, footage=footage)
     _load_averages(network.trainee, folder / name)
     torch.manual_seed(0)
     autoencoder = fitted_autoencoder(folder, plan.config)
-    takes = takes_of(folder, still, footage)
-    objective = FinishObjective(autoencoder, network, takes, plan.finish_people, plan.finish_guidance)
+    objective = FinishObjective(
+        autoencoder, network, takes_of(folder, plan, footage), plan.finish_people, plan.finish_guidance
+    )
     Run(objective, Schedule(plan.finish_steps, 2e-3, 20, cooldown_share=1.0, ema=0.98), folder / "finish").train(
         on_metrics
     )

@@ -159,7 +159,8 @@ class DiffusionObjective:
         dropped: Whether signals and identity are; None: drawn, as the recipe says.
         starts: (B,) which clips are not the clean ones under noise, but what the sampler starts from; None: no clip.
         """
-        clean = self._stack([example.latents[frames] for example, frames in batch])
+        told = [example.latents if gates[1] else example.spoken for example, _ in batch]
+        clean = self._stack([latents[frames] for latents, (_, frames) in zip(told, batch, strict=True)])
         reference = self._stack([example.reference for example, _ in batch])[:, None]
         noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(seed)).to(self.device)
         s = sigma[:, None, None, None, None]

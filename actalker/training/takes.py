@@ -5,7 +5,7 @@ network does not wait for the encoders, nor learn their mistakes; filmed ones ha
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -15,7 +15,9 @@ from torch import Tensor
 
 from actalker.encoders.small import MOTION_SIGNALS, VISEMES, SmallEncoders, face_crops, frame_mel
 from actalker.puppet.clip import training_clip
-from actalker.puppet.face import Face
+from actalker.puppet.drawing import draw
+from actalker.puppet.face import REST, Face
+from actalker.puppet.person import Person
 from actalker.puppet.visemes import visemes
 from actalker.shapes import FRAME_SAMPLES, Box
 from actalker.training.pictures import detail_weight, to_tensor
@@ -32,6 +34,9 @@ class Take:
 
     pictures: Pictures
     """(F, S, S, 3) RGB."""
+    spoken: Pictures
+    """(F, S, S, 3): as far as the sound tells. Drawn people move only their mouths here; of filmed ones it is
+    `pictures`."""
     portrait: Pictures
     """(S, S, 3): the person at another moment."""
     box: Box
@@ -57,23 +62,25 @@ class Takes(Protocol):
 
 
 class PuppetTakes:
-    """Drawn people, one for every number. `liveliness`: see `performance`."""
+    """Drawn people, one for every number.
 
-    def __init__(self, size: int, liveliness: float) -> None:
-        self.size, self.liveliness = size, liveliness
+    Their heads hold still, whatever turns the signals tell of: a shift is not among the signals, and all that a small
+    network can make of it is blur; where it has to turn heads, noses and brows pay for it.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.size = size
 
     def take(self, index: int, start: int = 0, stop: int = FRAMES) -> Take:
         """See `Takes`."""
-        clip = training_clip(index, FRAMES, self.liveliness)
-        elsewhere = visemes(training_clip(index + 7919, FRAMES).speech, FRAMES)
+        clip = training_clip(index, FRAMES)
+        elsewhere = [Face(*map(float, shape)) for shape in visemes(training_clip(index + 7919, FRAMES).speech, FRAMES)]
         faces = clip.faces[start:stop]
-        others = [
-            replace(face, **dict(zip(VISEMES, map(float, shape), strict=True)))
-            for face, shape in zip(faces, elsewhere[start:stop], strict=True)
-        ]
+        others = [face.saying(other) for face, other in zip(faces, elsewhere[start:stop], strict=True)]
         box = clip.person.face_box(self.size)
         return Take(
-            pictures=clip.pictures(self.size, start, stop),
+            pictures=self._draw(clip.person, [face.held() for face in faces]),
+            spoken=self._draw(clip.person, [REST.saying(face) for face in faces]),
             portrait=clip.portrait(self.size),
             box=box,
             weight=detail_weight(box, self.size),
@@ -81,6 +88,9 @@ class PuppetTakes:
             motion=_signals(faces, MOTION_SIGNALS),
             other_motion=_signals(others, MOTION_SIGNALS),
         )
+
+    def _draw(self, person: Person, faces: Sequence[Face]) -> Pictures:
+        return np.stack([draw(person, face, self.size) for face in faces])
 
 
 def _signals(faces: Sequence[Face], names: Sequence[str]) -> Tensor:
@@ -124,6 +134,7 @@ class FootageTakes:
         seen = self.encoders.motion_encoder(face_crops(to_tensor(pictures) / 2 + 0.5, video.box))
         return Take(
             pictures=pictures,
+            spoken=pictures,
             portrait=np.asarray(video.frames[int(rng.integers(len(video.frames)))]),
             box=video.box,
             weight=detail_weight(video.box, self.size),

@@ -14,7 +14,7 @@ from actalker.training.takes import PuppetTakes
 def autoencoder() -> PatchAutoencoder:
     torch.manual_seed(0)
     fitted = PatchAutoencoder(PatchWidths(latent_channels=64))
-    fit_transform(fitted, PuppetTakes(128, 1.0), people=30)
+    fit_transform(fitted, PuppetTakes(128), people=30)
     return fitted.eval()
 
 

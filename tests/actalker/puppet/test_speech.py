@@ -5,7 +5,7 @@ import pytest
 
 from actalker.puppet.clip import babbling_clip, held_out_clip, training_clip
 from actalker.puppet.espeak import Speech, Unit, synthesise
-from actalker.puppet.performance import gestures, performance, signal
+from actalker.puppet.performance import gestures, performance
 from actalker.puppet.sentences import HELD_OUT, babble, paragraph
 from actalker.puppet.visemes import FPS, visemes
 
@@ -85,12 +85,6 @@ def test_clips_are_pure_functions_and_the_evaluation_is_kept_apart() -> None:
     training = " ".join(paragraph(seed, 3) for seed in range(200))
     assert not any(sentence in training for sentence in HELD_OUT)
     assert held_out_clip(0, 30).person not in {training_clip(seed, 1).person for seed in range(50)}
-
-
-def test_liveliness_stills_the_head_alone() -> None:
-    still = training_clip(4, 40, liveliness=0.0).faces
-    assert {face.x for face in still} == {0.0}
-    assert np.ptp(signal(still, "brow")) > 0
 
 
 def test_babble_brings_every_phoneme_beside_many_others() -> None:

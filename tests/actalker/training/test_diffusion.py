@@ -39,9 +39,7 @@ def objective(tmp_path_factory: pytest.TempPathFactory) -> DiffusionObjective:
     torch.manual_seed(0)
     encoders = SmallEncoders(SmallWidths(tokens=16, audio_tokens=2))
     autoencoder = PatchAutoencoder(PatchWidths(latent_channels=4))
-    examples = KeptExamples(
-        tmp_path_factory.mktemp("clips"), PuppetTakes(64, 0.5), autoencoder, encoders.identity_encoder
-    )
+    examples = KeptExamples(tmp_path_factory.mktemp("clips"), PuppetTakes(64), autoencoder, encoders.identity_encoder)
     sampling, picture = Sampling(prediction="residual"), PictureConfig(short_edge=64)
     return DiffusionObjective(Trainee(NETWORK, encoders), examples, torch.ones(4), RECIPE, sampling, picture)
 
@@ -56,6 +54,15 @@ def test_an_example_is_kept_and_comes_back_the_same(objective: DiffusionObjectiv
     kept = list(Path(examples.folder).iterdir())
     assert torch.equal(examples[0].latents, first.latents)
     assert list(Path(examples.folder).iterdir()) == kept
+
+
+def test_clips_of_other_encoders_are_not_used_by_mistake(objective: DiffusionObjective) -> None:
+    kept = objective.examples
+    assert isinstance(kept, KeptExamples)
+    KeptExamples(kept.folder, kept.takes, kept.autoencoder, kept.identity_encoder)  # the same again is no mistake
+    stranger = SmallEncoders(SmallWidths()).identity_encoder
+    with pytest.raises(ValueError, match="other takes or encoders: remove it"):
+        KeptExamples(kept.folder, kept.takes, kept.autoencoder, stranger)
 
 
 def test_a_step_is_a_function_of_its_number(objective: DiffusionObjective) -> None:
@@ -95,7 +102,7 @@ def test_everything_that_is_trained_gets_a_gradient_and_nothing_else(objective: 
 def test_a_start_holds_nothing_of_the_clip(objective: DiffusionObjective) -> None:
     """What the sampler starts from is the portrait and noise: the estimate must not depend on the clean latents."""
     example, span, sigma = objective.examples[0], slice(0, 2), torch.tensor([5.0])
-    other = replace(example, latents=example.latents + 1)
+    other = replace(example, spoken=example.spoken + 1)
 
     def estimate(one: Example, starts: bool) -> torch.Tensor:
         torch.manual_seed(0)
@@ -109,6 +116,15 @@ def test_a_start_holds_nothing_of_the_clip(objective: DiffusionObjective) -> Non
     torch.nn.init.normal_(objective.trainee.unet.conv_out.weight)
     assert torch.equal(estimate(example, True), estimate(other, True))
     assert not torch.equal(estimate(example, False), estimate(other, False))
+
+
+def test_sound_alone_is_shown_what_sound_tells_and_motion_all(objective: DiffusionObjective) -> None:
+    example, span = objective.examples[0], slice(4, 6)
+    for gates, wanted in (((True, False), example.spoken), ((False, True), example.latents)):
+        rng = np.random.default_rng(0)
+        with torch.no_grad():
+            clean, _ = objective.estimate([(example, span)], gates, torch.tensor([5.0]), 1, rng)
+        assert torch.equal(clean[0], wanted[span].float())
 
 
 def test_a_few_steps_lower_the_loss(objective: DiffusionObjective) -> None:

@@ -17,15 +17,27 @@ def video() -> Video:
 
 
 def test_a_stretch_of_a_drawn_take_is_that_stretch_of_the_whole() -> None:
-    takes = PuppetTakes(SIZE, 0.5)
+    takes = PuppetTakes(SIZE)
     whole, part = takes.take(2), takes.take(2, 5, 9)
     assert whole.pictures.shape == (FRAMES, SIZE, SIZE, 3)
     assert np.array_equal(part.pictures, whole.pictures[5:9])
+    assert np.array_equal(part.spoken, whole.spoken[5:9])
     assert torch.equal(part.other_motion, whole.other_motion[5:9])
 
 
+def test_drawn_heads_hold_still_and_sound_moves_nothing_but_the_mouth() -> None:
+    take = PuppetTakes(SIZE).take(2)
+    crown, brows, mouth = (slice(None, SIZE // 12), slice(SIZE * 7 // 20, SIZE * 2 // 5), slice(SIZE // 2, None))
+    assert np.ptp(take.motion[:, MOTION_SIGNALS.index("yaw")].numpy()) > 0
+    for pictures in (take.pictures, take.spoken):
+        assert np.array_equal(pictures[:, crown], np.broadcast_to(take.portrait[crown], pictures[:, crown].shape))
+        assert np.ptp(pictures[:, mouth].astype(int), axis=0).max() > 30
+    assert np.ptp(take.pictures[:, brows].astype(int), axis=0).max() > 30
+    assert np.array_equal(take.spoken[:, brows], np.broadcast_to(take.portrait[brows], take.spoken[:, brows].shape))
+
+
 def test_the_other_speaker_makes_the_same_gestures_with_another_mouth() -> None:
-    take = PuppetTakes(SIZE, 0.5).take(2)
+    take = PuppetTakes(SIZE).take(2)
     mouth = [MOTION_SIGNALS.index(name) for name in VISEMES]
     rest = [i for i in range(len(MOTION_SIGNALS)) if i not in mouth]
     assert torch.equal(take.motion[:, mouth], take.audio)
