@@ -65,7 +65,10 @@ def evaluate(
         ),
     ] = None,
 ) -> None:
-    """Score a checkpoint on people, sentences and voices that training never saw; the table is written beside it."""
+    """Score a checkpoint on people, sentences and voices that training never saw.
+
+    The table is written beside the checkpoint; that of other clips than the usual ones is only shown.
+    """
     console = Console(highlight=False)
     if minute and checkpoint != DEMO_CHECKPOINT:
         raise BadInput("--minute renders with the bundled checkpoint", "Leave CHECKPOINT or --minute out.")
@@ -83,7 +86,8 @@ def evaluate(
     judged = evaluation.evaluate(
         checkpoint, clips, frames, lambda row: console.print(f"clip {row.clip}: mouth and sound {row.audio_open:.2f}")
     )
-    evaluation.write(judged, checkpoint)
+    if (clips, frames) == (evaluation.CLIPS, evaluation.FRAMES):
+        evaluation.write(judged, checkpoint)
     console.print(judged.markdown())
 
 

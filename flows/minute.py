@@ -1,13 +1,13 @@
 """A minute of somebody whom training never saw, through the whole pipeline, judged: does it drift, do joints show?
 
-Three rows are rendered like any others: by sound, by a driving video, by both. The first ten seconds are scored against
-the last ten, and the step from frame to frame at a joint of two segments against the steps elsewhere.
+Three rows are rendered like any others: by sound, by a driving video, by both. Every ten seconds are scored, and the
+step from frame to frame at a joint of two segments is held against the steps elsewhere.
 """
 
 import csv
 import wave
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
@@ -28,17 +28,16 @@ from tasks.lossless import SUFFIX, LosslessWriter
 from tasks.recording import decode_frames
 
 SIZE = 256
-_ENDS = 10 * FPS
+_STRETCH = 10 * FPS
 ROWS = {"sound": (True, False), "driving": (False, True), "both": (True, True)}
 """Name of the row -> its gates."""
 
 
 @dataclass(frozen=True)
 class Minute:
-    """One row: scores of its first and last ten seconds, and its joints."""
+    """One row: the scores of every ten seconds, and its joints."""
 
-    first: Mapping[str, float]
-    last: Mapping[str, float]
+    scores: Sequence[Mapping[str, float]]
     joints: int
     worst_joint: float
     """Mean step from frame to frame where two segments are blended, of the joint where it is largest, in units of the
@@ -106,26 +105,23 @@ def judge(
     name: str, frames: NDArray[np.uint8], spans: Sequence[tuple[int, int]], reader: Reader, clip: Clip, driver: Clip
 ) -> Minute:
     """Score one row's frames (n, S, S, 3), whose segments were rendered over `spans`."""
-    ends = slice(0, _ENDS), slice(len(frames) - _ENDS, len(frames))
     made, truth, driven = reader.read(frames), truth_of(clip), truth_of(driver)
-    first, last = (_scores(name, *(_part(curves, end) for curves in (made, truth, driven))) for end in ends)
+    starts = range(0, len(frames) - _STRETCH + 1, _STRETCH)
+    scores = [_scores(name, *(_part(curves, start) for curves in (made, truth, driven))) for start in starts]
     joints = [slice(max(start - 1, 0), end) for (_, end), (start, _) in pairwise(spans)]
     if not joints:
-        return Minute(first, last, 0, float("nan"), float("nan"))
+        return Minute(scores, 0, float("nan"), float("nan"))
     shown, drawn = _joint_steps(frames, joints), _joint_steps(asked_for(name, clip, driver).pictures(SIZE), joints)
     worst = int(shown.argmax())
-    return Minute(first, last, len(joints), float(shown[worst]), float(drawn[worst]))
+    return Minute(scores, len(joints), float(shown[worst]), float(drawn[worst]))
 
 
 def asked_for(name: str, clip: Clip, driver: Clip) -> Clip:
-    """The clip's person doing what the row's signals say and nothing else."""
+    """The clip's person doing what the row's signals say, on a head that holds still, and nothing else."""
     lips = driver.faces if name == "driving" else clip.faces
     gestures = (REST,) * clip.frames if name == "sound" else driver.faces
-    faces = (
-        replace(gesture, open=mouth.open, wide=mouth.wide, round=mouth.round, tongue=mouth.tongue)
-        for mouth, gesture in zip(lips, gestures, strict=True)
-    )
-    return Clip(clip.person, clip.speech, tuple(faces))
+    faces = tuple(gesture.held().saying(mouth) for mouth, gesture in zip(lips, gestures, strict=True))
+    return Clip(clip.person, clip.speech, faces)
 
 
 def _joint_steps(frames: NDArray[np.uint8], joints: Sequence[slice]) -> NDArray[np.float64]:
@@ -137,8 +133,8 @@ def _joint_steps(frames: NDArray[np.uint8], joints: Sequence[slice]) -> NDArray[
     return np.asarray([steps[joint].mean() for joint in joints] / np.median(steps[elsewhere]))
 
 
-def _part(curves: Curves, span: slice) -> Curves:
-    return {name: curve[span] for name, curve in curves.items()}
+def _part(curves: Curves, start: int) -> Curves:
+    return {name: curve[start : start + _STRETCH] for name, curve in curves.items()}
 
 
 def _scores(name: str, made: Curves, truth: Curves, driven: Curves) -> dict[str, float]:
@@ -148,11 +144,21 @@ def _scores(name: str, made: Curves, truth: Curves, driven: Curves) -> dict[str,
 
 
 def markdown(minutes: Mapping[str, Minute]) -> str:
-    """All rows as one table."""
-    lines = ["| row | measure | first 10 s | last 10 s |", "| --- | --- | --- | --- |"]
+    """A table of the scores of all rows, and one of their joints."""
+    seconds = _STRETCH // FPS
+    stretches = [
+        f"{k * seconds} to {(k + 1) * seconds} s" for k in range(max(len(minute.scores) for minute in minutes.values()))
+    ]
+    lines = [_row("row", "measure", *stretches), _row(*["---"] * (2 + len(stretches)))]
     for name, minute in minutes.items():
-        for measure, first in minute.first.items():
-            lines.append(f"| {name} | {measure} | {first:.3f} | {minute.last[measure]:.3f} |")
-        lines.append(f"| {name} | worst of {minute.joints} joints, in steps elsewhere | {minute.worst_joint:.2f} | |")
-        lines.append(f"| {name} | the same place in true frames | {minute.true_joint:.2f} | |")
+        lines += [
+            _row(name, measure, *(f"{scores[measure]:.3f}" for scores in minute.scores)) for measure in minute.scores[0]
+        ]
+    lines += ["", _row("row", "joints", "worst, in steps elsewhere", "there in true frames"), _row(*["---"] * 4)]
+    for name, minute in minutes.items():
+        lines.append(_row(name, str(minute.joints), f"{minute.worst_joint:.2f}", f"{minute.true_joint:.2f}"))
     return "\n".join(lines) + "\n"
+
+
+def _row(*cells: str) -> str:
+    return f"| {' | '.join(cells)} |"

@@ -32,6 +32,9 @@ Curve = npt.NDArray[np.float64]
 Curves = Mapping[str, Curve]
 Pictures = npt.NDArray[np.uint8]
 
+CLIPS, FRAMES = 24, 100
+"""The evaluation whose table stands beside a checkpoint."""
+
 _SILENT_OPENING = 0.02  # the truth counts as closed below this
 _LAGS = range(-5, 6)
 _STILL = 3.0  # grey levels a pixel of the true clip may vary by and still count as not moving
@@ -105,10 +108,14 @@ class Table:
     rows: tuple[ClipScores, ...]
 
     def summary(self) -> dict[str, tuple[float, float]]:
-        """Per column the mean over clips and the worst value, which is the smallest."""
+        """Per column the mean over clips and the smallest value; nan where it is undefined for every clip."""
         columns = [name for name in ClipScores.__dataclass_fields__ if name != "clip"]
         found = {name: np.array([getattr(row, name) for row in self.rows], float) for name in columns}
-        return {name: (float(np.nanmean(column)), float(np.nanmin(column))) for name, column in found.items()}
+        defined = {name: column[~np.isnan(column)] for name, column in found.items()}
+        return {
+            name: (float(column.mean()), float(column.min())) if len(column) else (float("nan"), float("nan"))
+            for name, column in defined.items()
+        }
 
     def markdown(self) -> str:
         """The summary as a table, beside what a checkpoint that really talks would reach."""
@@ -120,8 +127,8 @@ class Table:
 
 def evaluate(
     checkpoint: Path,
-    clips: int = 24,
-    frames: int = 100,
+    clips: int = CLIPS,
+    frames: int = FRAMES,
     on_clip: Callable[[ClipScores], None] | None = None,
     dtype: torch.dtype = torch.float32,
 ) -> Table:
@@ -188,7 +195,7 @@ def score(talker: Talker, portraits: Portraits, index: int, clips: int, frames: 
     )
 
 
-@lru_cache(maxsize=24)
+@lru_cache(maxsize=CLIPS)
 def _reader(person: Person, size: int) -> Reader:
     """Fitted once, though several checkpoints are judged."""
     return Reader(person, size)

@@ -54,6 +54,16 @@ def test_the_bundled_checkpoint_is_whole(monkeypatch: pytest.MonkeyPatch, capsys
     assert "unet.safetensors" in told
 
 
+def test_scores_of_a_few_clips_are_shown_and_do_not_replace_the_table(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = (DEMO_CHECKPOINT / "evaluation.md").read_text()
+    code, told = run(monkeypatch, capsys, "evaluate", "--clips", "1", "--frames", "30")
+    assert code == 0
+    assert "| audio_open | " in told
+    assert (DEMO_CHECKPOINT / "evaluation.md").read_text() == table
+
+
 def test_voices_are_listed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     code, told = run(monkeypatch, capsys, "voices")
     assert code == 0

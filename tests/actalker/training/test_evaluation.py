@@ -27,3 +27,4 @@ def test_a_table_gives_mean_and_worst_and_passes_over_what_is_undefined() -> Non
     mean, worst = Table(rows).summary()["audio_open"]
     assert mean == pytest.approx(0.85)
     assert worst == pytest.approx(0.8)
+    assert np.isnan(Table(rows[2:]).summary()["audio_open"]).all()
