@@ -54,7 +54,7 @@ def train_checkpoint(folder: Path, checkpoint: Path, plan: demo.Plan, footage: P
 
 def train_on_workers(folder: Path, plan: demo.Plan, workers: int, use_gpu: bool, footage: Sequence[Video] = ()) -> None:
     """Train the network on Ray workers that share every step; `folder` must be one that all of them reach."""
-    import ray  # noqa: PLC0415 - not before the pool has set its environment: see tasks.pool
+    import ray  # noqa: PLC0415 - not before the pool has set its environment: see tasks.ray_session
     from ray.train import RunConfig, ScalingConfig  # noqa: PLC0415
     from ray.train.torch import TorchTrainer, get_device  # noqa: PLC0415
 

@@ -85,7 +85,7 @@ class Plan:
     identity_steps: int = 1500
     people: int = 700
     """Persons whose pictures the autoencoder's transform is fitted on."""
-    network_steps: int = 21700
+    network_steps: int = 31700
     network_rate: float = 8e-4
     finish_steps: int = 2600
     finish_people: int = 384

@@ -44,12 +44,12 @@ class Recipe:
 
     phases: tuple[tuple[int, int, int], ...] = ((0, 4, 4), (6700, 2, 8))
     """(first step, clips, frames): short clips first, longer ones when the mouth already moves."""
-    gate_shares: tuple[float, float, float] = (0.4, 0.25, 0.35)
+    gate_shares: tuple[float, float, float] = (0.25, 0.35, 0.4)
     """Of steps with audio alone, motion alone, both."""
     mask_drop: tuple[float, float] = (0.6, 1.0)
     """Probability with which tokens outside a region are dropped: one of the two, at random, per step. (1, 1): always
     all, which is training without mask-drop's variation."""
-    detail: tuple[tuple[int, float], ...] = ((0, 2.0), (6200, 1.5), (19500, 1.0))
+    detail: tuple[tuple[int, float], ...] = ((0, 2.0), (6200, 1.5), (30000, 1.0))
     """(first step, power) of the map that says how much each place matters: at first the mouth 36 times and the eyes 16
     times as much as the rest; at the end, 6 and 4 times, clean skin too."""
     condition_dropout: float = 0.05

@@ -32,17 +32,18 @@ class Fate(IntEnum):
 
 
 class Rehearsal:
-    """Draws grey frames and meets the segment's fate half way."""
+    """Draws grey frames and meets the segment's fate half way; what is deaf is so from the start."""
 
     def render(self, job: Job, segment: Segment, cancelled: Callable[[], bool]) -> Iterator[Frame]:
+        fate = Fate(segment.joint_seed)
         for index in range(segment.frames):
-            if index == segment.frames // 2:
-                meet(Fate(segment.joint_seed), segment.wav)
-            if segment.joint_seed == Fate.SLOW:
+            if index == (0 if fate is Fate.DEAF else segment.frames // 2):
+                meet(fate, segment.wav)
+            if fate is Fate.SLOW:
                 time.sleep(FRAME_S)
             if cancelled():
                 raise Cancelled("seen by the renderer")
-            if segment.joint_seed != Fate.SHORT or index:
+            if fate is not Fate.SHORT or index:
                 yield np.full((job.height, job.width, 3), (segment.seed + index) % 256, np.uint8)
 
 

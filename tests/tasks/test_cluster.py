@@ -14,7 +14,7 @@ from tasks import processes
 from tasks.errors import BadInput
 from tasks.events import Kind
 from tasks.job import Preset
-from tasks.pool import LOCAL_ENVIRONMENT, QUIET_ENVIRONMENT
+from tasks.ray_session import LOCAL_ENVIRONMENT, QUIET_ENVIRONMENT
 from tasks.render_worker import Outfit, RenderWorker
 from tasks.store import Store
 from tests.tasks.rehearsal import Fate, load, segments
