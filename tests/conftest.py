@@ -1,6 +1,7 @@
 """What all tests share: a quiet Prefect, and one Prefect server for those that run whole batches."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -14,6 +15,9 @@ import pytest
 from flows.environment import QUIET_AND_OFFLINE
 
 os.environ.update(QUIET_AND_OFFLINE)  # before any test module imports Prefect
+
+# A shell has what it starts in the background ignore SIGINT, and what the tests start would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SERVER_START_LIMIT_S = 120
 
