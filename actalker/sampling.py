@@ -280,14 +280,22 @@ def advance(
 
 @torch.no_grad()
 def decode(
-    autoencoder: Autoencoder, latents: Tensor, *, scale: float = LATENT_SCALE, chunk: int = 10, context: int = 0
+    autoencoder: Autoencoder,
+    latents: Tensor,
+    portrait: Tensor | None = None,
+    *,
+    scale: float = LATENT_SCALE,
+    chunk: int = 10,
+    context: int = 0,
 ) -> Iterator[Tensor]:
     """Latents (n, Z, h, w), scaled as in `denoise` -> pictures (at most `chunk`, 3, H, W) in [-1, 1], chunk by chunk.
+
+    portrait: (3, H, W) in [-1, 1], for decoders that take detail from it.
 
     The decoder looks at neighbouring frames; `context` frames on either side of a chunk are decoded with it and
     dropped. 0 is what the published script does.
     """
     for start in range(0, len(latents), chunk):
         first, last = max(0, start - context), min(len(latents), start + chunk + context)
-        pictures = autoencoder.decode(latents[first:last] / scale, last - first)
+        pictures = autoencoder.decode(latents[first:last] / scale, last - first, portrait)
         yield pictures[start - first : start - first + chunk]

@@ -125,7 +125,8 @@ class Talker:
             raise ValueError("an open audio gate needs sound")
         samples = 0 if audio is None else len(audio)
         plan = self.plan(Size(*portrait.shape[:2]), samples, controls, options)
-        scene = self._scene(portrait, audio, controls, options, plan)
+        resized = self._resized(portrait, plan.size)
+        scene = self._scene(portrait, resized, audio, controls, options, plan)
         latents = denoise(
             self._unet,
             scene,
@@ -134,7 +135,7 @@ class Talker:
             on_step=on_step,
             cancelled=cancelled,
         )[: plan.generated]
-        frames = self._frames(latents, options)
+        frames = self._frames(latents, resized, options)
         return frames if self._stride == 1 else doubled(frames)[: plan.frames]
 
     @property
@@ -142,19 +143,23 @@ class Talker:
         """Finished frames per generated one."""
         return self.config.picture.frame_samples // FRAME_SAMPLES
 
-    def _scene(self, portrait: Picture, audio: Sound | None, controls: Controls, options: Options, plan: Plan) -> Scene:
+    def _resized(self, portrait: Picture, size: Size) -> Tensor:
+        """(H, W, 3) of bytes -> (1, 3, *size) in [-1, 1]."""
+        whole = self._tensor(portrait)[None]
+        resized = F.interpolate(whole, (size.height, size.width), mode="bicubic", antialias=True, align_corners=False)
+        return resized.clamp(0, 1) * 2 - 1
+
+    def _scene(
+        self, portrait: Picture, resized: Tensor, audio: Sound | None, controls: Controls, options: Options, plan: Plan
+    ) -> Scene:
         """Everything that the clip depends on, on the device and in the network's type."""
-        whole = self._tensor(portrait)[None]  # (1, 3, H, W)
-        resized = F.interpolate(
-            whole, (plan.size.height, plan.size.width), mode="bicubic", antialias=True, align_corners=False
-        ).clamp(0, 1)
         box = controls.face.scaled(Size(*portrait.shape[:2]), plan.size).within(plan.size)
         gates = (controls.audio_gate, controls.motion_gate)
-        guide = guide_picture(box, resized[0], self.config.picture.guide)
+        guide = guide_picture(box, resized[0] / 2 + 0.5, self.config.picture.guide)
         silence = self._encoders.silence()
         return Scene(
-            reference=self._autoencoder.encode((resized * 2 - 1).to(self._picture_dtype))[0].to(self.dtype),
-            identity=self._encoders.identity(whole[0], controls.face).to(self.dtype),
+            reference=self._autoencoder.encode(resized.to(self._picture_dtype))[0].to(self.dtype),
+            identity=self._encoders.identity(self._tensor(portrait), controls.face).to(self.dtype),
             signals=self._signals(audio, controls, plan, silence),
             silence=(silence[0].to(self.dtype), silence[1].to(self.dtype)),
             masks=region_masks(box, plan.size, gates, options.regions).to(self.device),
@@ -176,11 +181,12 @@ class Talker:
             tokens[1] = self._encoders.motion(self._tensor(controls.driving[chosen]), controls.driving_face)
         return tuple(signal.to(self.dtype) for signal in tokens)
 
-    def _frames(self, latents: Tensor, options: Options) -> Picture:
-        """Latents (n, Z, h, w) -> frames (n, H, W, 3)."""
+    def _frames(self, latents: Tensor, resized: Tensor, options: Options) -> Picture:
+        """Latents (n, Z, h, w) that began as the portrait (1, 3, H, W) -> frames (n, H, W, 3)."""
         chunks = decode(
             self._autoencoder,
             latents.to(self._picture_dtype),
+            resized[0].to(self._picture_dtype),
             scale=options.sampling.latent_scale,
             chunk=options.decode_chunk,
             context=options.decode_context,

@@ -68,7 +68,7 @@ def render_batch(
     store = Store(workspace)
     store.sweep()
     jobs = check(manifest, allow, rendering.default_preset)
-    batch_id = name_of(manifest, jobs)
+    batch_id = name_of(manifest, jobs, finishing)
     _name_run(batch_id)
     hears, log_path = audience.watcher.get().hears, store.batch(batch_id) / "log.txt"
     with Journal(store.ledger, batch_id, hears) as pen, log_file(log_path):
@@ -89,13 +89,14 @@ def render_batch(
     return _verdict(failed, len(jobs))
 
 
-def name_of(manifest: Path, jobs: tuple[Job, ...]) -> str:
-    """The batch's name: the manifest's, and a digest of everything that its rows say and show.
+def name_of(manifest: Path, jobs: tuple[Job, ...], finishing: Finishing) -> str:
+    """The batch's name: the manifest's, and a digest of all that its rows say and show and of how they are finished.
 
-    The same manifest, submitted again, is the same batch and goes on where it was; an edited one is a new batch.
+    The same manifest, submitted again, is the same batch and goes on where it was; an edited one is a new batch, and
+    so is one that is to be finished otherwise. What they share is rendered once.
     """
     stem = re.sub(r"[^A-Za-z0-9_-]+", "-", manifest.stem).strip("-") or "batch"
-    return f"{stem[:60]}-{digest_of(*(_content(job) for job in jobs))[:8]}"
+    return f"{stem[:60]}-{digest_of(*(_content(job) for job in jobs), _style(finishing))[:8]}"
 
 
 def _content(job: Job) -> str:

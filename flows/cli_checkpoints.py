@@ -79,7 +79,7 @@ def evaluate(
         atexit.register(leave_nothing_running)
         table = markdown(render_minute(minute))
         (DEMO_CHECKPOINT / "minute.md").write_text(table)
-        console.print(table)
+        console.print(table, soft_wrap=True)
         return
     from actalker.training import evaluation
 

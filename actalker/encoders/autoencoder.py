@@ -3,8 +3,9 @@
 N pictures of H x W; C latent channels on a grid of h x w = H / 16, W / 16; P = 3 x 16 x 16 numbers of a patch.
 
 Trained from nothing on one core, SVD's autoencoder reached 20.7 dB in 4 minutes, where the principal components of
-patches give 31.6 dB at once. So encoder and decoder are linear; a small convolutional net over space and time cleans
-the decoded pictures of what the linear part and the network leave behind: patch edges, grain and flicker.
+patches give 31.6 dB at once. So encoder and decoder are linear. What the components lose of the portrait is kept and
+added to every frame, so that what holds still is exact; a small convolutional net over space and time cleans the result
+of what does not fit where something moves, and of what the network leaves behind: patch edges, grain and flicker.
 """
 
 import torch
@@ -47,10 +48,22 @@ class PatchAutoencoder(nn.Module):
         patches = torch.einsum("nchw,pc->nphw", components, self.basis) + self.mean[:, None, None]
         return F.pixel_shuffle(patches, PATCH)
 
-    def decode(self, latents: Tensor, frames: int) -> Tensor:
-        """Latents (N, C, h, w) of N / `frames` clips, one after the other -> (N, 3, H, W), about in [-1, 1]."""
+    def lost(self, portrait: Tensor) -> Tensor:
+        """What encoding loses of a portrait: (3, H, W) -> (3, H, W)."""
+        return portrait - self.linear(self.encode(portrait[None]))[0]
+
+    def decode(self, latents: Tensor, frames: int, portrait: Tensor | None = None) -> Tensor:
+        """Latents (N, C, h, w) of N / `frames` clips, one after the other -> (N, 3, H, W), about in [-1, 1].
+
+        portrait: (3, H, W) of them all. Without it the first frame counts as the portrait, and what its encoding lost
+        stays lost.
+        """
         pictures = self.linear(latents)
-        result: Tensor = self.finish(pictures, frames)
+        if portrait is None:
+            portrait, lost = pictures[0], torch.zeros_like(pictures[0])
+        else:
+            lost = self.lost(portrait)
+        result: Tensor = self.finish(pictures + lost, portrait, lost, frames)
         return result
 
     @torch.no_grad()
@@ -72,12 +85,16 @@ class PatchAutoencoder(nn.Module):
 
 
 class Finish(nn.Module):
-    """Residual convolutions over space and over neighbouring frames, on a grid of 1/4; it starts as the identity."""
+    """Residual convolutions over space and over neighbouring frames, on a grid of 1/4; it starts as the identity.
+
+    It is told the portrait, so that it can tell grain from movement, and which detail was taken over from it: where a
+    mouth has opened, that is to go.
+    """
 
     def __init__(self, width: int, blocks: int) -> None:
         super().__init__()
         planes = 3 * FOLD * FOLD
-        self.conv_in = nn.Conv2d(planes, width, 3, padding=1)
+        self.conv_in = nn.Conv2d(3 * planes, width, 3, padding=1)
         self.over_time = nn.ModuleList(TimeConv(width, width, (3, 1, 1), padding=(1, 0, 0)) for _ in range(blocks))
         self.over_space = nn.ModuleList(nn.Conv2d(width, width, 3, padding=1) for _ in range(blocks))
         self.conv_out = nn.Conv2d(width, planes, 3, padding=1)
@@ -85,10 +102,10 @@ class Finish(nn.Module):
         if self.conv_out.bias is not None:
             nn.init.zeros_(self.conv_out.bias)
 
-    def forward(self, pictures: Tensor, frames: int) -> Tensor:
-        """(N, 3, H, W) of N / `frames` clips -> the same, cleaner."""
-        folded = F.pixel_unshuffle(pictures, FOLD).contiguous(memory_format=torch.channels_last)
-        x = self.conv_in(folded)
+    def forward(self, pictures: Tensor, portrait: Tensor, lost: Tensor, frames: int) -> Tensor:
+        """(N, 3, H, W) of N / `frames` clips of one portrait, (3, H, W) as what it lost -> the same, cleaner."""
+        told = torch.cat([pictures, portrait.expand_as(pictures), lost.expand_as(pictures)], dim=1)
+        x = self.conv_in(F.pixel_unshuffle(told, FOLD).contiguous(memory_format=torch.channels_last))
         for over_time, over_space in zip(self.over_time, self.over_space, strict=True):
             clips = torch.unflatten(F.silu(x), 0, (-1, frames)).transpose(1, 2)  # (B, width, F, H / 4, W / 4)
             x = x + over_time(clips).transpose(1, 2).flatten(0, 1)

@@ -58,7 +58,7 @@ DEMO = CheckpointConfig(
             steps=1,
             schedule=NoiseSchedule(sigma_min=0.6, sigma_max=5.0, rho=5.0),
             temperature=0.0,
-            guidance=Guidance(identity=1.0, signals=(2.0, 1.5)),
+            guidance=Guidance(identity=1.0, signals=(1.4, 1.4)),
             window=16,
             overlap=4,
             shift=5,
@@ -85,12 +85,12 @@ class Plan:
     identity_steps: int = 1500
     people: int = 700
     """Persons whose pictures the autoencoder's transform is fitted on."""
-    network_steps: int = 31700
+    network_steps: int = 33700
     network_rate: float = 8e-4
-    finish_steps: int = 2600
-    finish_people: int = 384
-    finish_guidance: float = 1.8
-    """Between the sampler's scales for sound and for motion."""
+    finish_steps: int = 7400
+    finish_people: int = 1000
+    finish_guidance: float = 1.2
+    """The sampler's scale."""
 
 
 def train_encoders(folder: Path, plan: Plan, on_metrics: OnMetrics | None = None) -> None:

@@ -42,14 +42,14 @@ class Examples(Protocol):
 class Recipe:
     """How batches are drawn."""
 
-    phases: tuple[tuple[int, int, int], ...] = ((0, 4, 4), (6700, 2, 8))
-    """(first step, clips, frames): short clips first, longer ones when the mouth already moves."""
+    phases: tuple[tuple[int, int, int], ...] = ((0, 4, 4), (31000, 2, 8))
+    """(first step, clips, frames): many people for a moment each, and longer stretches at the end."""
     gate_shares: tuple[float, float, float] = (0.25, 0.35, 0.4)
     """Of steps with audio alone, motion alone, both."""
     mask_drop: tuple[float, float] = (0.6, 1.0)
     """Probability with which tokens outside a region are dropped: one of the two, at random, per step. (1, 1): always
     all, which is training without mask-drop's variation."""
-    detail: tuple[tuple[int, float], ...] = ((0, 2.0), (6200, 1.5), (30000, 1.0))
+    detail: tuple[tuple[int, float], ...] = ((0, 2.0), (6200, 1.5), (32000, 1.0))
     """(first step, power) of the map that says how much each place matters: at first the mouth 36 times and the eyes 16
     times as much as the rest; at the end, 6 and 4 times, clean skin too."""
     condition_dropout: float = 0.05
@@ -59,7 +59,7 @@ class Recipe:
     sigma_range: tuple[float, float] = (0.2, 9.0)
     """Noise levels are drawn between these, evenly on a logarithmic scale: what few steps of the sampler visit. Fainter
     ones only teach a narrow network to hand its input through."""
-    start_share: float = 0.75
+    start_share: float = 0.9
     """Share of clips, from step `start_step` on, that begin where the sampler does: from the reference and noise of its
     temperature, at its first level. What the first of few steps gets wrong, no later one mends."""
     start_step: int = 4650

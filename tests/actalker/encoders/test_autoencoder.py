@@ -43,8 +43,16 @@ def test_components_are_ordered_and_strong_ones_damped(autoencoder: PatchAutoenc
 def test_the_finish_starts_as_the_identity(autoencoder: PatchAutoencoder) -> None:
     pictures = torch.rand(4, 3, 32, 48, generator=torch.Generator().manual_seed(2))
     with torch.no_grad():
-        change = autoencoder.finish(pictures, frames=2) - pictures
+        change = autoencoder.finish(pictures, pictures[0], pictures[1], frames=2) - pictures
     assert not change.any()
+
+
+def test_with_the_portrait_what_holds_still_is_exact(autoencoder: PatchAutoencoder) -> None:
+    portrait = torch.rand(3, 2 * PATCH, 3 * PATCH, generator=torch.Generator().manual_seed(3)) * 2 - 1
+    with torch.no_grad():
+        still = autoencoder.encode(portrait[None]).expand(4, -1, -1, -1)
+        assert torch.allclose(autoencoder.decode(still, 2, portrait), portrait.expand(4, -1, -1, -1), atol=1e-4)
+        assert not torch.allclose(autoencoder.decode(still, 2)[0], portrait, atol=0.1)
 
 
 def test_decoding_has_the_stride_and_the_frames(autoencoder: PatchAutoencoder) -> None:
