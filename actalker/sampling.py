@@ -282,7 +282,7 @@ def advance(
 def decode(
     autoencoder: Autoencoder,
     latents: Tensor,
-    portrait: Tensor | None = None,
+    portrait: Tensor,
     *,
     scale: float = LATENT_SCALE,
     chunk: int = 10,

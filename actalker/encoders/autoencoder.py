@@ -52,18 +52,13 @@ class PatchAutoencoder(nn.Module):
         """What encoding loses of a portrait: (3, H, W) -> (3, H, W)."""
         return portrait - self.linear(self.encode(portrait[None]))[0]
 
-    def decode(self, latents: Tensor, frames: int, portrait: Tensor | None = None) -> Tensor:
+    def decode(self, latents: Tensor, frames: int, portrait: Tensor) -> Tensor:
         """Latents (N, C, h, w) of N / `frames` clips, one after the other -> (N, 3, H, W), about in [-1, 1].
 
-        portrait: (3, H, W) of them all. Without it the first frame counts as the portrait, and what its encoding lost
-        stays lost.
+        portrait: (3, H, W) of them all.
         """
-        pictures = self.linear(latents)
-        if portrait is None:
-            portrait, lost = pictures[0], torch.zeros_like(pictures[0])
-        else:
-            lost = self.lost(portrait)
-        result: Tensor = self.finish(pictures + lost, portrait, lost, frames)
+        lost = self.lost(portrait)
+        result: Tensor = self.finish(self.linear(latents) + lost, portrait, lost, frames)
         return result
 
     @torch.no_grad()

@@ -34,7 +34,7 @@ class Autoencoder(Protocol):
     def encode(self, pictures: Tensor) -> Tensor:
         """Pictures -> latents, unscaled."""
 
-    def decode(self, latents: Tensor, frames: int, portrait: Tensor | None = None) -> Tensor:
+    def decode(self, latents: Tensor, frames: int, portrait: Tensor) -> Tensor:
         """Latents of N / frames clips, one after the other -> pictures.
 
         portrait: (3, H, W) in [-1, 1], what the clips began with. Detail that the encoding lost may be taken from it.

@@ -26,7 +26,7 @@ class SvdAutoencoder(nn.Module):
         mode: Tensor = self.model.encode(folded).latent_dist.mode()
         return mode
 
-    def decode(self, latents: Tensor, frames: int, portrait: Tensor | None = None) -> Tensor:
+    def decode(self, latents: Tensor, frames: int, portrait: Tensor) -> Tensor:
         """Latents (N, Z, h, w) of N / `frames` clips, one after the other -> (N, 3, 8 h, 8 w), about in [-1, 1].
 
         As published, it draws every detail anew: `portrait` is not looked at.

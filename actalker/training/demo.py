@@ -71,7 +71,7 @@ DEMO = CheckpointConfig(
     ),
 )
 """The demo checkpoint's configuration. One guided step is two evaluations of the network per frame, three where sound
-and motion drive together. The scales are those at which mouth and brows move as far as they should."""
+and motion drive together. The scales are those at which mouth and smile move as far as they should."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class Plan:
     finish_steps: int = 7400
     finish_people: int = 1000
     finish_guidance: float = 1.2
-    """The sampler's scale."""
+    """Below the sampler's scale, which was chosen when the finish was done."""
 
 
 def train_encoders(folder: Path, plan: Plan, on_metrics: OnMetrics | None = None) -> None:

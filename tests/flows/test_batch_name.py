@@ -1,5 +1,3 @@
-from pathlib import Path
-
 from flows.batch import name_of
 from flows.order import Finishing
 from tasks.check import check
@@ -10,7 +8,7 @@ from tests.course import ROOT
 MANIFEST = ROOT / "examples/course/manifest.csv"
 
 
-def test_a_batch_is_named_by_what_is_shown_and_how_it_is_finished(tmp_path: Path) -> None:
+def test_a_batch_is_named_by_what_is_shown_and_how_it_is_finished() -> None:
     jobs = check.fn(MANIFEST, (), Preset.STILL)
     name = name_of(MANIFEST, jobs, Finishing())
     assert name == name_of(MANIFEST, jobs, Finishing())
