@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
+from tasks.driving import stirs_of
 from tasks.job import (
     MAX_SEGMENT_FRAMES,
     OVERLAP_FRAMES,
@@ -21,6 +22,8 @@ HALF = OVERLAP_FRAMES // 2
 MAX_CORE_FRAMES = MAX_SEGMENT_FRAMES - OVERLAP_FRAMES
 MIN_CORE_FRAMES = OVERLAP_FRAMES + 2
 """Shorter stretches would consist of joints alone."""
+SEARCH_FRAMES = 25
+"""How far a cut is moved, at most, to where a driver holds still."""
 
 BYTES_PER_FRAME = 2 * SAMPLES_PER_FRAME
 
@@ -31,21 +34,30 @@ def plan(job: Job, speech: Speech, renderer: str) -> tuple[Segment, ...]:
 
     Args:
         renderer: The identity of the renderer: its code version and the digest of its weights.
+
+    Raises:
+        BadInput: The driving video cannot be read.
     """
     with wave.open(str(speech.wav), "rb") as wav:
         pcm = wav.readframes(speech.frames * SAMPLES_PER_FRAME)
-    return segments(job, speech, pcm, renderer)
+    driver = job.driving_video if job.motion_gate else None
+    stirs = stirs_of(driver, job.driving_sha256, speech.frames) if driver else ()
+    return segments(job, speech, pcm, renderer, stirs)
 
 
-def segments(job: Job, speech: Speech, pcm: bytes, renderer: str) -> tuple[Segment, ...]:
+def segments(job: Job, speech: Speech, pcm: bytes, renderer: str, stirs: tuple[int, ...] = ()) -> tuple[Segment, ...]:
     """The segments of a job, in order: together they cover [0, speech.frames), neighbours share `OVERLAP_FRAMES`.
 
     Args:
         pcm: The programme, mono 16-bit at `SAMPLE_RATE`, `speech.frames` frames long.
+        stirs: How much a driver moves in every frame; empty without one.
     """
     settings = digest_of(renderer, *look(job))
+    # What nobody sees need not be quiet: without the sound, the driver alone says where a joint would show.
+    levels = speech.levels if job.audio_gate or not stirs else stirs
+    cuts = tuple(sorted(_calmest(cut, levels, stirs) for cut in speech.cuts)) if stirs else speech.cuts
     made = []
-    for index, (start, end) in enumerate(ranges(speech.frames, speech.cuts, speech.levels)):
+    for index, (start, end) in enumerate(ranges(speech.frames, cuts, levels)):
         sound = pcm[start * BYTES_PER_FRAME : end * BYTES_PER_FRAME]
         motion = (job.driving_sha256, start, end) if job.motion_gate else ()
         key = digest_of("segment", settings, sound, *motion)
@@ -78,12 +90,21 @@ def ranges(frames: int, cuts: tuple[int, ...], levels: tuple[int, ...]) -> Itera
     Args:
         frames: The length of the programme.
         cuts: Frames in the middle of pauses, ascending, inside (0, frames).
-        levels: The loudness of every frame in dBFS: stretches that are too long are cut where it is quietest.
+        levels: The loudness of every frame in dBFS, or how much a driver stirs. Stretches that are too long are cut
+            where it is lowest.
     """
     edges = list(_apart([HALF, *cuts], frames - HALF))
     for start, end in itertools.pairwise(edges):
         for a, b in itertools.pairwise(_split(start, end, levels)):
             yield max(0, a - HALF), min(frames, b + HALF)
+
+
+def _calmest(cut: int, levels: tuple[int, ...], stirs: tuple[int, ...]) -> int:
+    """The place near a cut where the driver stirs least, of those that are no louder; the nearest of several."""
+    near = range(max(HALF, cut - SEARCH_FRAMES), min(len(stirs) - HALF, cut + SEARCH_FRAMES) + 1)
+    loudest = _hush(levels, cut)
+    quiet = [frame for frame in near if _hush(levels, frame) <= loudest]
+    return min(quiet, key=lambda frame: (sum(stirs[frame - HALF : frame + HALF]), abs(frame - cut)), default=cut)
 
 
 def _apart(cuts: list[int], end: int) -> Iterator[int]:
@@ -113,7 +134,7 @@ def _split(start: int, end: int, levels: tuple[int, ...]) -> list[int]:
 
 
 def _hush(levels: tuple[int, ...], frame: int) -> int:
-    """How loud it is where two segments would overlap around a frame, in dBFS: its loudest frame."""
+    """How loud it is where two segments would overlap around a frame: its loudest frame."""
     return max(levels[max(0, frame - HALF) : frame + HALF])
 
 

@@ -16,7 +16,7 @@ import av
 import numpy as np
 from av.audio.stream import AudioStream
 from av.container import InputContainer
-from av.video.reformatter import VideoReformatter
+from av.video.reformatter import Interpolation, VideoReformatter
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
@@ -241,6 +241,24 @@ def decode_frames(path: Path, start: int = 0, end: int | None = None) -> Iterato
     Raises:
         BadInput: As `probe`; or it has no picture, one of more than 67 megapixels, or is damaged.
     """
+    converter = VideoReformatter()
+    for frame in _frames(path, start, end):
+        rgb = converter.reformat(frame, format="rgb24").to_ndarray()
+        yield np.ascontiguousarray(np.rot90(rgb, frame.rotation // 90), dtype=np.uint8)
+
+
+def decode_glances(path: Path, edge: int) -> Iterator[NDArray[np.uint8]]:
+    """The same pictures small, square and grey, (edge, edge): enough to see that something moves, and at 1920 x 1080
+    in a third of the time. Raises BadInput as `decode_frames`.
+    """
+    converter = VideoReformatter()
+    for frame in _frames(path):
+        small = converter.reformat(frame, width=edge, height=edge, format="gray", interpolation=Interpolation.AREA)
+        yield np.asarray(small.to_ndarray(), np.uint8)
+
+
+def _frames(path: Path, start: int = 0, end: int | None = None) -> Iterator[av.VideoFrame]:
+    """What is shown at each frame number at `FPS`, as it was decoded."""
     with _opened(path) as (container, _):
         if not container.streams.video:
             raise BadInput(f"{str(path)!r} has no picture: give a video")
@@ -249,10 +267,7 @@ def decode_frames(path: Path, start: int = 0, end: int | None = None) -> Iterato
         if not 0 < width * height <= MAX_PIXELS:
             raise BadInput(f"{str(path)!r} is {width} x {height} pixels: at most {MAX_PIXELS} in all can be read")
         stream.thread_type = "AUTO"
-        converter = VideoReformatter()
-        for frame in _at_constant_rate(container, stream, start, end):
-            rgb = converter.reformat(frame, format="rgb24").to_ndarray()
-            yield np.ascontiguousarray(np.rot90(rgb, frame.rotation // 90), dtype=np.uint8)
+        yield from _at_constant_rate(container, stream, start, end)
 
 
 def _at_constant_rate(

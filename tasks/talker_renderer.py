@@ -5,8 +5,6 @@ others from the segment's own seed. It is drawn on the CPU, so that it is the sa
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 import cv2
@@ -17,16 +15,13 @@ from numpy.typing import NDArray
 
 from actalker.checkpoint import WeightsError, verify
 from actalker.sampling import CancelledError
-from actalker.shapes import AUDIO_HZ, FRAME_SAMPLES, Box, Size
+from actalker.shapes import AUDIO_HZ, FRAME_SAMPLES, Size
 from actalker.talker import Controls, Plan, Talker
+from tasks.driving import driver_of, driving_frames
 from tasks.errors import BadInput, Cancelled
-from tasks.job import FPS, OVERLAP_FRAMES, SAMPLE_RATE, Job, Segment
-from tasks.portrait import Portrait, find_faces, portrait_of, usable_face
-from tasks.recording import decode_frames
+from tasks.job import OVERLAP_FRAMES, SAMPLE_RATE, Job, Segment
+from tasks.portrait import Portrait, portrait_of, usable_face
 from tasks.segment_sound import read_sound
-
-LOOKS = 15
-"""Frames of a driving video in which its face is looked for."""
 
 
 class TalkerRenderer:
@@ -117,57 +112,6 @@ def _controls(job: Job, segment: Segment, portrait: Portrait) -> Controls:
     driver = driver_of(job.driving_video, job.driving_sha256)
     driving = driving_frames(job.driving_video, segment.start_frame, segment.end_frame, driver.length)
     return Controls(face, job.audio_gate, motion_gate=True, driving=driving, driving_face=driver.face)
-
-
-@dataclass(frozen=True)
-class Driver:
-    """What a driving video shows.
-
-    Attributes:
-        length: In frames of 1/25 s.
-        face: Where its face is, in all of it.
-    """
-
-    length: int
-    face: Box
-
-
-@lru_cache(maxsize=16)
-def driver_of(path: Path, sha256: str) -> Driver:
-    """Look through a driving video: once in a worker for each content, because every segment needs to know.
-
-    A detector's boxes differ from frame to frame, and what is read off a face depends on its box: were there one for
-    each segment, gestures would shift where segments meet. So all share the median of one a second, `LOOKS` at most.
-
-    Raises:
-        BadInput: The face is usable in none of them; why it is not in the first.
-    """
-    faces: list[tuple[int, int, int, int]] = []
-    problems: list[BadInput] = []
-    length = 0
-    for frame in decode_frames(path):
-        if length % FPS == 0 and len(faces) + len(problems) < LOOKS:
-            try:
-                face = usable_face(Portrait(frame, find_faces(frame)), given=False)
-                faces.append((face.left, face.top, face.right, face.bottom))
-            except BadInput as error:
-                problems.append(error)
-        length += 1
-    if not faces:
-        raise BadInput(f"{path}: {problems[0] if problems else 'it has no frames'}")
-    return Driver(length, Box(*(int(edge) for edge in np.median(faces, axis=0))))
-
-
-def driving_frames(path: Path, start: int, end: int, length: int) -> NDArray[np.uint8]:
-    """Frames [start, end) of a driving video of `length` frames, (frames, height, width, 3) RGB.
-
-    A video that is too short is played forwards and backwards, so that the head never jumps.
-    """
-    turn = max(1, 2 * length - 2)
-    wanted = [min(number % turn, turn - number % turn) for number in range(start, end)]
-    low = min(wanted)
-    shown = list(decode_frames(path, low, max(wanted) + 1))
-    return np.stack([shown[number - low] for number in wanted])
 
 
 def _sized(frame: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:

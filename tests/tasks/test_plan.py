@@ -94,3 +94,43 @@ def test_joints_of_one_portrait_share_their_noise() -> None:
     first, second = planned([b"one", b"two"])
     assert first.joint_seed == second.joint_seed
     assert first.seed != second.seed
+
+
+DRIVEN = replace(JOB, motion_gate=True, driving_video=Path("d.mp4"), driving_sha256="dd")
+
+
+def calm_at(frame: int, frames: int) -> tuple[int, ...]:
+    """A driver who holds still for the length of a joint, and at no other time."""
+    stirs = [900] * frames
+    stirs[frame - OVERLAP_FRAMES // 2 : frame + OVERLAP_FRAMES // 2] = [0] * OVERLAP_FRAMES
+    return tuple(stirs)
+
+
+def test_without_its_sound_a_driven_row_is_cut_where_the_driver_holds_still() -> None:
+    levels = (-20,) * 100 + (-90,) * 12 + (-20,) * 88
+    speech = Speech(Path("p.wav"), 200, (106,), levels)
+    pcm = bytes(200 * SAMPLES_PER_FRAME * 2)
+    made = segments(replace(DRIVEN, audio_gate=False), speech, pcm, "r1", calm_at(120, 200))
+    assert [segment.start_frame for segment in made] == [0, 116]
+
+
+def test_with_its_sound_a_driven_row_is_cut_in_the_pause_where_the_driver_stirs_least() -> None:
+    levels = (-20,) * 100 + (-90,) * 20 + (-20,) * 80
+    speech = Speech(Path("p.wav"), 200, (110,), levels)
+    pcm = bytes(200 * SAMPLES_PER_FRAME * 2)
+    inside = segments(DRIVEN, speech, pcm, "r1", calm_at(115, 200))
+    assert [segment.start_frame for segment in inside] == [0, 111]
+    outside = segments(DRIVEN, speech, pcm, "r1", calm_at(122, 200))
+    assert [segment.start_frame for segment in outside] == [0, 112], "as near to it as the pause reaches"
+
+
+@given(programmes(), st.lists(st.integers(0, 9), min_size=1, max_size=30), st.booleans())
+def test_a_driver_takes_no_frame_from_the_segments(programme: Programme, stirs: list[int], hears: bool) -> None:
+    frames, cuts, levels = programme
+    steps = tuple(stirs[k % len(stirs)] for k in range(frames))
+    speech = Speech(Path("p.wav"), frames, cuts, levels)
+    made = segments(replace(DRIVEN, audio_gate=hears), speech, bytes(2 * frames * SAMPLES_PER_FRAME), "r1", steps)
+    assert (made[0].start_frame, made[-1].end_frame) == (0, frames)
+    for before, after in itertools.pairwise(made):
+        assert before.end_frame - after.start_frame == OVERLAP_FRAMES
+    assert max(segment.frames for segment in made) <= MAX_SEGMENT_FRAMES

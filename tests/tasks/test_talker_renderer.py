@@ -14,12 +14,11 @@ from actalker.checkpoint import PARTS, save_checkpoint
 from actalker.shapes import Size
 from actalker.talker import Plan
 from tasks.errors import BadInput, Cancelled
-from tasks.job import FPS, OVERLAP_FRAMES, Job, Preset, Segment
-from tasks.lossless import LosslessWriter
-from tasks.portrait import Portrait, find_faces, usable_face
+from tasks.job import OVERLAP_FRAMES, Job, Preset, Segment
 from tasks.renderers import Renderer, identity, load
-from tasks.talker_renderer import driver_of, driving_frames, segment_noise, speech_sound
+from tasks.talker_renderer import segment_noise, speech_sound
 from tests.actalker.test_talker import CONFIG
+from tests.tasks.test_driving import film
 from tests.tasks.test_renderers import PORTRAIT, hum, write_sound
 
 FRAMES = 21
@@ -124,38 +123,6 @@ def test_an_open_motion_gate_follows_the_driving_video(
     assert not np.array_equal(driven, draw(renderer, job, short))
     mute = replace(moved, audio_gate=False, driving_video=tmp_path / "driving.avi")
     assert not np.array_equal(driven, draw(renderer, mute, short))
-
-
-def film(path: Path, frames: int, light: float = 1.0) -> Path:
-    """The portrait, getting brighter."""
-    with Image.open(PORTRAIT) as image:
-        picture = np.asarray(image.convert("RGB").resize((256, 256)))
-    with LosslessWriter(path, 256, 256) as writer:
-        for number in range(frames):
-            writer.write((picture * light * (0.5 + 0.5 * number / frames)).astype(np.uint8))
-    return path
-
-
-def test_a_short_driving_video_goes_forwards_and_backwards(tmp_path: Path) -> None:
-    video = film(tmp_path / "driving.avi", 6)
-    light = driving_frames(video, 3, 14, driver_of(video, "").length).mean(axis=(1, 2, 3))
-    steps = np.sign(np.diff(light)).astype(int)
-    assert steps.tolist() == [1, 1, -1, -1, -1, -1, -1, 1, 1, 1]  # frames 3 4 5 4 3 2 1 0 1 2 3
-    assert len({round(float(value), 3) for value in light}) == 6
-
-
-def test_a_drivers_face_has_one_box_whatever_a_single_frame_says(tmp_path: Path) -> None:
-    with Image.open(PORTRAIT) as image:
-        picture = np.asarray(image.convert("RGB").resize((256, 256)))
-    video = tmp_path / "driving.avi"
-    with LosslessWriter(video, 256, 256) as writer:
-        for number in range(5 * FPS):  # a second of nothing, one with the head elsewhere, three with it in its place
-            shifted = np.roll(picture, 40, axis=1) if number < 2 * FPS else picture
-            writer.write(shifted if number >= FPS else np.zeros_like(picture))
-    driver, face = driver_of(video, ""), usable_face(Portrait(picture, find_faces(picture)), given=False)
-    assert driver.length == 5 * FPS
-    assert abs(driver.face.left - face.left) < 5  # the file has half the colours
-    assert abs(driver.face.bottom - face.bottom) < 5
 
 
 def test_the_identity_is_the_weights_and_a_damaged_file_is_refused(weights: Path, tmp_path: Path) -> None:
