@@ -22,8 +22,8 @@ HALF = OVERLAP_FRAMES // 2
 MAX_CORE_FRAMES = MAX_SEGMENT_FRAMES - OVERLAP_FRAMES
 MIN_CORE_FRAMES = OVERLAP_FRAMES + 2
 """Shorter stretches would consist of joints alone."""
-SEARCH_FRAMES = 25
-"""How far a cut is moved, at most, to where a driver holds still."""
+AS_QUIET_DB = 6
+"""Places that are no louder than this above the quietest are as good, if the driver moves less there."""
 
 BYTES_PER_FRAME = 2 * SAMPLES_PER_FRAME
 
@@ -53,11 +53,12 @@ def segments(job: Job, speech: Speech, pcm: bytes, renderer: str, stirs: tuple[i
         stirs: How much a driver moves in every frame; empty without one.
     """
     settings = digest_of(renderer, *look(job))
-    # What nobody sees need not be quiet: without the sound, the driver alone says where a joint would show.
-    levels = speech.levels if job.audio_gate or not stirs else stirs
-    cuts = tuple(sorted(_calmest(cut, levels, stirs) for cut in speech.cuts)) if stirs else speech.cuts
+    # A driven segment belongs to its place in time: no sentence of it is found again elsewhere, so that it need not be
+    # cut by sentences. And what nobody hears need not be quiet: without the sound, the driver alone says what shows.
+    cuts = () if stirs else speech.cuts
+    levels = stirs if stirs and not job.audio_gate else speech.levels
     made = []
-    for index, (start, end) in enumerate(ranges(speech.frames, cuts, levels)):
+    for index, (start, end) in enumerate(ranges(speech.frames, cuts, levels, stirs)):
         sound = pcm[start * BYTES_PER_FRAME : end * BYTES_PER_FRAME]
         motion = (job.driving_sha256, start, end) if job.motion_gate else ()
         key = digest_of("segment", settings, sound, *motion)
@@ -84,27 +85,21 @@ def look(job: Job) -> tuple[str | int, ...]:
     return (job.preset, job.portrait_sha256, job.width, job.height, job.seed, gates, box)
 
 
-def ranges(frames: int, cuts: tuple[int, ...], levels: tuple[int, ...]) -> Iterator[tuple[int, int]]:
+def ranges(
+    frames: int, cuts: tuple[int, ...], levels: tuple[int, ...], stirs: tuple[int, ...] = ()
+) -> Iterator[tuple[int, int]]:
     """Half-open frame ranges, half an overlap wider than the stretches between the cuts on either side.
 
     Args:
         frames: The length of the programme.
         cuts: Frames in the middle of pauses, ascending, inside (0, frames).
-        levels: The loudness of every frame in dBFS, or how much a driver stirs. Stretches that are too long are cut
-            where it is lowest.
+        levels: The loudness of every frame in dBFS: stretches that are too long are cut where it is quietest.
+        stirs: How much a driver moves in every frame: of places that are about as quiet, the calmest is taken.
     """
     edges = list(_apart([HALF, *cuts], frames - HALF))
     for start, end in itertools.pairwise(edges):
-        for a, b in itertools.pairwise(_split(start, end, levels)):
+        for a, b in itertools.pairwise(_split(start, end, levels, stirs)):
             yield max(0, a - HALF), min(frames, b + HALF)
-
-
-def _calmest(cut: int, levels: tuple[int, ...], stirs: tuple[int, ...]) -> int:
-    """The place near a cut where the driver stirs least, of those that are no louder; the nearest of several."""
-    near = range(max(HALF, cut - SEARCH_FRAMES), min(len(stirs) - HALF, cut + SEARCH_FRAMES) + 1)
-    loudest = _hush(levels, cut)
-    quiet = [frame for frame in near if _hush(levels, frame) <= loudest]
-    return min(quiet, key=lambda frame: (sum(stirs[frame - HALF : frame + HALF]), abs(frame - cut)), default=cut)
 
 
 def _apart(cuts: list[int], end: int) -> Iterator[int]:
@@ -118,8 +113,8 @@ def _apart(cuts: list[int], end: int) -> Iterator[int]:
     yield max(end, last + 1)
 
 
-def _split(start: int, end: int, levels: tuple[int, ...]) -> list[int]:
-    """The edges of [start, end), cut at quiet frames until no piece is too long.
+def _split(start: int, end: int, levels: tuple[int, ...], stirs: tuple[int, ...]) -> list[int]:
+    """The edges of [start, end), cut at quiet and calm frames until no piece is too long.
 
     The place of a cut depends on the stretch alone, so that the same sentence is cut alike wherever it stands.
     """
@@ -128,14 +123,17 @@ def _split(start: int, end: int, levels: tuple[int, ...]) -> list[int]:
         # The second half of what may be taken, and no crumb left over at the end.
         low = edges[-1] + MAX_CORE_FRAMES // 2
         high = min(edges[-1] + MAX_CORE_FRAMES, end - MIN_CORE_FRAMES)
-        window = range(low, high + 1)
-        edges.append(min(window, key=lambda frame: (_hush(levels, frame), -frame)))
+        edges.append(_calmest(range(low, high + 1), levels, stirs))
     return [*edges, end]
 
 
-def _hush(levels: tuple[int, ...], frame: int) -> int:
-    """How loud it is where two segments would overlap around a frame: its loudest frame."""
-    return max(levels[max(0, frame - HALF) : frame + HALF])
+def _calmest(window: range, levels: tuple[int, ...], stirs: tuple[int, ...]) -> int:
+    """The latest of the calmest of the quietest frames to cut at."""
+    joints = {frame: slice(max(0, frame - HALF), frame + HALF) for frame in window}
+    loudest = {frame: max(levels[joint]) for frame, joint in joints.items()}
+    bar = min(loudest.values()) + (AS_QUIET_DB if stirs else 0)
+    quiet = [frame for frame in window if loudest[frame] <= bar]
+    return min(quiet, key=lambda frame: (sum(stirs[joints[frame]]), -frame))
 
 
 def _seed(key: str) -> int:

@@ -106,22 +106,24 @@ def calm_at(frame: int, frames: int) -> tuple[int, ...]:
     return tuple(stirs)
 
 
+def driven(job: Job, levels: tuple[int, ...], stirs: tuple[int, ...]) -> list[int]:
+    """Where its second and later segments start; the sound may be cut at frame 150."""
+    speech = Speech(Path("p.wav"), len(levels), (150,), levels)
+    pcm = bytes(len(levels) * SAMPLES_PER_FRAME * 2)
+    return [segment.start_frame for segment in segments(job, speech, pcm, "r1", stirs)[1:]]
+
+
 def test_without_its_sound_a_driven_row_is_cut_where_the_driver_holds_still() -> None:
-    levels = (-20,) * 100 + (-90,) * 12 + (-20,) * 88
-    speech = Speech(Path("p.wav"), 200, (106,), levels)
-    pcm = bytes(200 * SAMPLES_PER_FRAME * 2)
-    made = segments(replace(DRIVEN, audio_gate=False), speech, pcm, "r1", calm_at(120, 200))
-    assert [segment.start_frame for segment in made] == [0, 116]
+    levels = (-20,) * 140 + (-90,) * 20 + (-20,) * 240
+    assert driven(replace(DRIVEN, audio_gate=False), levels, calm_at(200, 400)) == [196]
 
 
 def test_with_its_sound_a_driven_row_is_cut_in_the_pause_where_the_driver_stirs_least() -> None:
-    levels = (-20,) * 100 + (-90,) * 20 + (-20,) * 80
-    speech = Speech(Path("p.wav"), 200, (110,), levels)
-    pcm = bytes(200 * SAMPLES_PER_FRAME * 2)
-    inside = segments(DRIVEN, speech, pcm, "r1", calm_at(115, 200))
-    assert [segment.start_frame for segment in inside] == [0, 111]
-    outside = segments(DRIVEN, speech, pcm, "r1", calm_at(122, 200))
-    assert [segment.start_frame for segment in outside] == [0, 112], "as near to it as the pause reaches"
+    levels = (-20,) * 140 + (-90,) * 20 + (-20,) * 20 + (-87,) * 20 + (-20,) * 180
+    assert driven(DRIVEN, levels, calm_at(146, 380)) == [142]
+    assert driven(DRIVEN, levels, calm_at(190, 380)) == [186], "the second pause is about as quiet"
+    assert driven(DRIVEN, levels, calm_at(162, 380)) == [152], "as near to it as the pause reaches"
+    assert driven(DRIVEN, levels[:240], calm_at(146, 380)[:240]) == [], "the sentence ends within what may be rendered"
 
 
 @given(programmes(), st.lists(st.integers(0, 9), min_size=1, max_size=30), st.booleans())
