@@ -29,7 +29,8 @@ def train(
     ),
     checkpoint: Annotated[Path, typer.Option(help="Where the checkpoint is written.")] = Path("training/checkpoint"),
     steps: Annotated[
-        int | None, typer.Option(min=1, help="Of the network. Default: the recipe's.", show_default=False)
+        int | None,
+        typer.Option(min=1, help="Of the network, before it is deepened. Default: the recipe's.", show_default=False),
     ] = None,
     footage: Annotated[
         Path | None,
@@ -104,11 +105,11 @@ def ablate(
     from actalker.training import ablation
     from actalker.training.demo import Plan
 
-    console, tables = Console(highlight=False), {}
+    console, tables, plan = Console(highlight=False), {}, Plan().shallow()
     for name in ablation.VARIANTS:
         console.print(f"{name}: {steps} steps")
-        ablation.train_variant(folder, Plan(), name, steps)
-        tables[name] = ablation.score_variant(folder, Plan(), name, clips, frames)
+        ablation.train_variant(folder, plan, name, steps)
+        tables[name] = ablation.score_variant(folder, plan, name, clips, frames)
     (folder / "ablation.md").write_text(ablation.markdown(tables))
     console.print(ablation.markdown(tables), soft_wrap=True)
 

@@ -65,7 +65,7 @@ def render_minute(workspace: Path, seconds: int = 60) -> dict[str, Minute]:
     for row in ledger.read(videos).to_pylist():
         frames = np.stack(list(decode_frames(workspace / row["path"])))
         judged[row["job_id"]] = judge(row["job_id"], frames, spans[row["job_id"]], reader, clip, driver)
-    return judged
+    return {name: judged[name] for name in ROWS}
 
 
 def _newest(workspace: Path, table: str) -> Path:

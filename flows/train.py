@@ -17,8 +17,8 @@ from actalker.training.loop import Metrics, OnMetrics
 from actalker.training.takes import Video
 from tasks.footage import Footage
 
-NETWORK = "unet"
-STAGES = ("audio", "motion", "identity", NETWORK, "finish")
+STAGES = ("audio", "motion", "identity", demo.SHALLOW, demo.NETWORK, "finish")
+NETWORKS = {demo.SHALLOW: demo.train_network, demo.NETWORK: demo.deepen_network}
 _SHOWN_EVERY = 500  # steps
 
 
@@ -40,20 +40,23 @@ def train_checkpoint(folder: Path, checkpoint: Path, plan: demo.Plan, footage: P
     demo.train_encoders(folder, plan, reporter(folder, plan, "encoders"))
     demo.fit(folder, plan, videos)
     workers = torch.cuda.device_count()
-    if workers:
-        train_on_workers(folder, plan, workers, use_gpu=True, footage=videos)
-    else:
-        demo.train_network(folder, plan, reporter(folder, plan, NETWORK), NETWORK, footage=videos)
-    demo.train_finish(folder, plan, reporter(folder, plan, "finish"), NETWORK, footage=videos)
+    for stage, train in NETWORKS.items():
+        if workers:
+            train_on_workers(folder, plan, stage, workers, use_gpu=True, footage=videos)
+        else:
+            train(folder, plan, reporter(folder, plan, stage), footage=videos)
+    demo.train_finish(folder, plan, reporter(folder, plan, "finish"), footage=videos)
     for stage in STAGES:
         publish_log(folder / stage)
-    sample_sheet(folder, plan)
-    demo.export(folder, checkpoint, plan.config, NETWORK)
+    sample_sheet(folder, plan, demo.NETWORK)
+    demo.export(folder, checkpoint, plan.config)
     return checkpoint
 
 
-def train_on_workers(folder: Path, plan: demo.Plan, workers: int, use_gpu: bool, footage: Sequence[Video] = ()) -> None:
-    """Train the network on Ray workers that share every step; `folder` must be one that all of them reach."""
+def train_on_workers(
+    folder: Path, plan: demo.Plan, stage: str, workers: int, use_gpu: bool, footage: Sequence[Video] = ()
+) -> None:
+    """Train the network, or deepen it, on Ray workers that share every step; all must reach `folder`."""
     import ray  # noqa: PLC0415 - not before the pool has set its environment: see tasks.ray_session
     from ray.train import RunConfig, ScalingConfig  # noqa: PLC0415
     from ray.train.torch import TorchTrainer, get_device  # noqa: PLC0415
@@ -61,8 +64,8 @@ def train_on_workers(folder: Path, plan: demo.Plan, workers: int, use_gpu: bool,
     folder = folder.resolve()
 
     def work() -> None:
-        tell = reporter(folder, plan, NETWORK, logging.getLogger("actalker.train"))
-        demo.train_network(folder, plan, tell, NETWORK, str(get_device()), footage)
+        tell = reporter(folder, plan, stage, logging.getLogger("actalker.train"))
+        NETWORKS[stage](folder, plan, tell, str(get_device()), footage)
 
     if not ray.is_initialized():
         ray.init(include_dashboard=False, logging_level=logging.WARNING)
@@ -79,9 +82,9 @@ def reporter(folder: Path, plan: demo.Plan, stage: str, logger: logging.Logger |
 
     def tell(step: int, metrics: Metrics) -> None:
         log.info("%s, step %d: %s", stage, step, ", ".join(f"{name} {value:.3f}" for name, value in metrics.items()))
-        if stage == NETWORK and step % _SHOWN_EVERY == 0:
-            publish_log(folder / NETWORK)
-            sample_sheet(folder, plan)
+        if stage in NETWORKS and step % _SHOWN_EVERY == 0:
+            publish_log(folder / stage)
+            sample_sheet(folder, plan, stage)
 
     return tell
 
@@ -94,9 +97,10 @@ def publish_log(run: Path) -> None:
     write_curves(run)
 
 
-def sample_sheet(folder: Path, plan: demo.Plan) -> None:
+def sample_sheet(folder: Path, plan: demo.Plan, stage: str) -> None:
     """samples.png: what the weights of this moment make for two held-out people, above the truth."""
-    demo.export(folder, folder / "preview", plan.config, NETWORK)
+    shown = plan.shallow() if stage == demo.SHALLOW else plan
+    demo.export(folder, folder / "preview", shown.config, stage)
     Image.fromarray(contact_sheet(folder / "preview", indices=(0, 1), frames=32, columns=8)).save(
         folder / "samples.png"
     )

@@ -82,8 +82,9 @@ class PatchAutoencoder(nn.Module):
 class Finish(nn.Module):
     """Residual convolutions over space and over neighbouring frames, on a grid of 1/4; it starts as the identity.
 
-    It is told the portrait, so that it can tell grain from movement, and which detail was taken over from it: where a
-    mouth has opened, that is to go.
+    It is told the portrait, so that it can tell grain from movement, and which detail was taken over from it. For every
+    pixel it says what to add, how much of that detail is to go, as behind a lid that closes, and how much of what has
+    changed, as on a cheek where nothing moves: to paint the exact opposite of either is more than its few channels can.
     """
 
     def __init__(self, width: int, blocks: int) -> None:
@@ -92,7 +93,7 @@ class Finish(nn.Module):
         self.conv_in = nn.Conv2d(3 * planes, width, 3, padding=1)
         self.over_time = nn.ModuleList(TimeConv(width, width, (3, 1, 1), padding=(1, 0, 0)) for _ in range(blocks))
         self.over_space = nn.ModuleList(nn.Conv2d(width, width, 3, padding=1) for _ in range(blocks))
-        self.conv_out = nn.Conv2d(width, planes, 3, padding=1)
+        self.conv_out = nn.Conv2d(width, planes + 2 * FOLD * FOLD, 3, padding=1)
         nn.init.zeros_(self.conv_out.weight)
         if self.conv_out.bias is not None:
             nn.init.zeros_(self.conv_out.bias)
@@ -105,7 +106,10 @@ class Finish(nn.Module):
             clips = torch.unflatten(F.silu(x), 0, (-1, frames)).transpose(1, 2)  # (B, width, F, H / 4, W / 4)
             x = x + over_time(clips).transpose(1, 2).flatten(0, 1)
             x = x + over_space(F.silu(x))
-        return pictures + F.pixel_shuffle(self.conv_out(F.silu(x)), FOLD)
+        found = F.pixel_shuffle(self.conv_out(F.silu(x)), FOLD)
+        added, faded, calmed = found[:, :3], found[:, 3:4], found[:, 4:]
+        result: Tensor = pictures + added - faded * lost - calmed * (pictures - portrait)
+        return result
 
 
 class TimeConv(nn.Conv3d):

@@ -43,4 +43,4 @@ class PatchWidths:
 
     latent_channels: int = 64
     finish_width: int = 48
-    finish_blocks: int = 4
+    finish_blocks: int = 6

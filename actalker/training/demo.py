@@ -3,19 +3,20 @@
     audio/  motion/  identity/  the small encoders
     transform.safetensors   the autoencoder's transform
     clips/                  encoded clips, made on first use
-    unet/                   network, guide and projections
+    unet/                   network, guide and projections, with one block fewer at every resolution
+    deeper/                 the whole network, which begins as that one
     finish/                 the learned part of the autoencoder
 
 Every stage goes on where it was stopped; a finished one returns at once.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
 from safetensors.torch import load_file, save_file
-from torch import nn
+from torch import Tensor, nn
 
 from actalker.checkpoint import CheckpointConfig, Options, Part, PictureConfig, save_checkpoint
 from actalker.encoders.autoencoder import PatchAutoencoder
@@ -28,9 +29,13 @@ from actalker.sampling import Schedule as NoiseSchedule
 from actalker.training.data import KeptExamples, fit_transform
 from actalker.training.diffusion import DiffusionObjective, Recipe, Trainee
 from actalker.training.finish import FinishObjective
+from actalker.training.growth import deepen
 from actalker.training.loop import OnMetrics, Run, Schedule, averaged_weights
 from actalker.training.pretraining import IdentityObjective, MotionObjective, VisemeObjective
 from actalker.training.takes import FootageTakes, PuppetTakes, Takes, Video
+
+SHALLOW, NETWORK = "unet", "deeper"
+"""The folders of the network's two runs."""
 
 DEMO = CheckpointConfig(
     network=NetworkConfig(
@@ -38,7 +43,7 @@ DEMO = CheckpointConfig(
         channels=(80, 96, 96),
         attention=(False, True, False),
         heads=(2, 4, 4),
-        layers=1,
+        layers=2,
         groups=16,
         feed_forward_factor=2,
         context_width=64,
@@ -58,7 +63,7 @@ DEMO = CheckpointConfig(
             steps=1,
             schedule=NoiseSchedule(sigma_min=0.6, sigma_max=5.0, rho=5.0),
             temperature=0.0,
-            guidance=Guidance(identity=1.0, signals=(1.4, 1.4)),
+            guidance=Guidance(identity=1.0, signals=(1.5, 1.4)),
             window=16,
             overlap=4,
             shift=5,
@@ -71,7 +76,13 @@ DEMO = CheckpointConfig(
     ),
 )
 """The demo checkpoint's configuration. One guided step is two evaluations of the network per frame, three where sound
-and motion drive together. The scales are those at which mouth and smile move as far as they should."""
+and motion drive together. The scales make up for the timidity of the network (docs/training.md)."""
+
+
+DEEPER = Recipe(
+    phases=((0, 2, 8),), detail=((0, 1.5), (6000, 1.0)), start_step=0, first_pool=2500, steps_per_example=1_000_000
+)
+"""What the deeper network is trained on: all people, and mostly from where the sampler starts."""
 
 
 @dataclass(frozen=True)
@@ -86,11 +97,19 @@ class Plan:
     people: int = 700
     """Persons whose pictures the autoencoder's transform is fitted on."""
     network_steps: int = 33700
+    """Of the network with one block fewer at every resolution: it learns most, and a step of it takes two thirds."""
     network_rate: float = 8e-4
-    finish_steps: int = 7400
+    deeper_recipe: Recipe = field(default_factory=lambda: DEEPER)
+    deeper_steps: int = 9000
+    deeper_rate: float = 5e-4
+    finish_steps: int = 17000
     finish_people: int = 1000
-    finish_guidance: float = 1.2
-    """Below the sampler's scale, which was chosen when the finish was done."""
+    finish_guidance: float = 1.4
+
+    def shallow(self) -> "Plan":
+        """The same with one block fewer at every resolution."""
+        network = replace(self.config.network, layers=self.config.network.layers - 1)
+        return replace(self, config=replace(self.config, network=network))
 
 
 def train_encoders(folder: Path, plan: Plan, on_metrics: OnMetrics | None = None) -> None:
@@ -152,14 +171,29 @@ def train_network(
     folder: Path,
     plan: Plan,
     on_metrics: OnMetrics | None = None,
-    name: str = "unet",
     device: str = "cpu",
     footage: Sequence[Video] = (),
 ) -> None:
-    """Network, guide and projections, on encoders and transform as they are; the run's folder is `name`."""
+    """Network, guide and projections, on encoders and transform as they are; with one block fewer at every resolution
+    than the plan's network has."""
     fit(folder, plan, footage)
     schedule = Schedule(plan.network_steps, plan.network_rate, 80, cooldown_share=1.0, ema=0.998)
-    Run(network_objective(folder, plan, device, footage), schedule, folder / name).train(on_metrics)
+    Run(network_objective(folder, plan.shallow(), device, footage), schedule, folder / SHALLOW).train(on_metrics)
+
+
+def deepen_network(
+    folder: Path,
+    plan: Plan,
+    on_metrics: OnMetrics | None = None,
+    device: str = "cpu",
+    footage: Sequence[Video] = (),
+) -> None:
+    """The plan's whole network, from where `train_network` has left it."""
+    objective = network_objective(folder, replace(plan, recipe=plan.deeper_recipe), device, footage)
+    if not (folder / NETWORK / "state.pt").exists():
+        deepen(objective.trainee, _averages(folder / SHALLOW))
+    schedule = Schedule(plan.deeper_steps, plan.deeper_rate, 200, cooldown_share=1.0, ema=0.998)
+    Run(objective, schedule, folder / NETWORK).train(on_metrics)
 
 
 def network_objective(
@@ -182,12 +216,11 @@ def train_finish(
     folder: Path,
     plan: Plan,
     on_metrics: OnMetrics | None = None,
-    name: str = "unet",
     footage: Sequence[Video] = (),
 ) -> None:
-    """The autoencoder's finish, on what the network of folder `name` makes; without the stage it does nothing."""
+    """The autoencoder's finish, on what the network makes; without the stage it does nothing."""
     network = network_objective(folder, plan, footage=footage)
-    _load_averages(network.trainee, folder / name)
+    _load_averages(network.trainee, folder / NETWORK)
     torch.manual_seed(0)
     autoencoder = fitted_autoencoder(folder, plan.config)
     objective = FinishObjective(
@@ -199,7 +232,7 @@ def train_finish(
 
 
 def export(
-    folder: Path, target: Path, config: CheckpointConfig = DEMO, name: str = "unet", finish: bool = True
+    folder: Path, target: Path, config: CheckpointConfig = DEMO, name: str = NETWORK, finish: bool = True
 ) -> None:
     """Write the checkpoint that a training folder has reached; it may be still training."""
     trainee = Trainee(config.network, trained_encoders(folder, config))
@@ -217,10 +250,14 @@ def export(
     save_checkpoint(target, config, {part: module.half().state_dict() for part, module in parts.items()})
 
 
-def _load_averages(module: nn.Module, folder: Path) -> None:
+def _averages(folder: Path) -> dict[str, Tensor]:
     if not (folder / "state.pt").exists():
         raise FileNotFoundError(f"nothing was trained in {folder}: run `actalker train` first")
-    found = module.load_state_dict(averaged_weights(folder), strict=False)  # frozen parts and buffers are not in it
+    return averaged_weights(folder)
+
+
+def _load_averages(module: nn.Module, folder: Path) -> None:
+    found = module.load_state_dict(_averages(folder), strict=False)  # frozen parts and buffers are not in it
     missing = set(found.missing_keys) & {name for name, w in module.named_parameters() if w.requires_grad}
     if missing or found.unexpected_keys:
         raise ValueError(f"{folder} holds another network: {sorted(missing | set(found.unexpected_keys))[:5]}")

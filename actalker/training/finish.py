@@ -9,12 +9,14 @@ import torch
 from torch import Tensor, nn
 
 from actalker.encoders.autoencoder import PatchAutoencoder
+from actalker.encoders.small import MOTION_SIGNALS
 from actalker.training.data import Example
 from actalker.training.diffusion import GATES, DiffusionObjective
 from actalker.training.loop import Metrics
 from actalker.training.pictures import to_tensor
 from actalker.training.takes import FRAMES, Takes
 
+_BLINK = MOTION_SIGNALS.index("blink")
 _DETAIL_POWER = 1.5
 """Of the map of importance: the mouth counts 15 times, the eyes 8 times as much as what the portrait gives anyway."""
 
@@ -44,10 +46,10 @@ class FinishObjective:
     def loss(self, step: int) -> tuple[Tensor, Metrics]:
         """See the class."""
         rng = np.random.default_rng([step, 0xF1A1])
-        index, start = int(rng.integers(self.people)), int(rng.integers(FRAMES - self.frames + 1))
-        span = slice(start, start + self.frames)
-        gates = GATES[step % len(GATES)]
-        latents = self._latents(self.network.examples[index], span, gates, step)
+        index, gates = int(rng.integers(self.people)), GATES[step % len(GATES)]
+        example = self.network.examples[index]
+        span = self._span(example, gates, rng)
+        latents = self._latents(example, span, gates, step)
         take = self.takes.take(index, span.start, span.stop)
         pictures, weight = to_tensor(take.pictures if gates[1] else take.spoken), take.weight**_DETAIL_POWER
         portrait = to_tensor(take.portrait[None])[0]
@@ -62,6 +64,15 @@ class FinishObjective:
             "psnr_db": psnr(miss),
             "given_db": psnr(guess - pictures),
         }
+
+    def _span(self, example: Example, gates: tuple[bool, bool], rng: np.random.Generator) -> slice:
+        """A random stretch; where the eyes may move, every other one is where they are shut most: blinks are rare."""
+        latest = FRAMES - self.frames
+        start = int(rng.integers(latest + 1))
+        if gates[1] and rng.uniform() < 0.5:
+            shut = int(example.motion[:, _BLINK].argmax())
+            start = min(max(shut - int(rng.integers(self.frames)), 0), latest)
+        return slice(start, start + self.frames)
 
     @torch.no_grad()
     def _latents(self, example: Example, span: slice, gates: tuple[bool, bool], step: int) -> Tensor:

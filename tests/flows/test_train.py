@@ -17,14 +17,14 @@ from actalker.puppet.clip import training_clip
 from tests.course import ROOT
 from tests.tasks.test_footage import film
 
-STAGES = ("audio", "motion", "identity", "unet", "finish")
+STAGES = ("audio", "motion", "identity", "unet", "deeper", "finish")
 TRAIN = """
 import sys
 from pathlib import Path
 from actalker.training.demo import Plan
 from flows.train import train_checkpoint
 encoders = dict(audio_steps=21, motion_steps=21, identity_steps=21)
-plan = Plan(**encoders, people=2, network_steps=21, finish_steps=21, finish_people=2)
+plan = Plan(**encoders, people=2, network_steps=21, deeper_steps=21, finish_steps=21, finish_people=2)
 folder, footage = Path(sys.argv[1]), Path(sys.argv[2]) if len(sys.argv) > 2 else None
 train_checkpoint(folder, folder / "checkpoint", plan, footage)
 """
