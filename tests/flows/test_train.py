@@ -22,9 +22,11 @@ TRAIN = """
 import sys
 from pathlib import Path
 from actalker.training.demo import Plan
+from actalker.training.diffusion import Recipe
 from flows.train import train_checkpoint
 encoders = dict(audio_steps=21, motion_steps=21, identity_steps=21)
-plan = Plan(**encoders, people=2, network_steps=21, deeper_steps=21, finish_steps=21, finish_people=2)
+network = dict(network_steps=21, deeper_steps=21, deeper_recipe=Recipe())  # of people who are encoded already
+plan = Plan(**encoders, **network, people=2, finish_steps=21, finish_people=2)
 folder, footage = Path(sys.argv[1]), Path(sys.argv[2]) if len(sys.argv) > 2 else None
 train_checkpoint(folder, folder / "checkpoint", plan, footage)
 """
