@@ -22,8 +22,9 @@ HALF = OVERLAP_FRAMES // 2
 MAX_CORE_FRAMES = MAX_SEGMENT_FRAMES - OVERLAP_FRAMES
 MIN_CORE_FRAMES = OVERLAP_FRAMES + 2
 """Shorter stretches would consist of joints alone."""
-AS_QUIET_DB = 6
-"""Places that are no louder than this above the quietest are as good, if the driver moves less there."""
+AS_QUIET = 6
+"""Places that are no louder than this above the quietest, in dB, are as good if the driver moves less there; where its
+movement stands for the loudness, in thousandths of a grey level."""
 
 BYTES_PER_FRAME = 2 * SAMPLES_PER_FRAME
 
@@ -53,10 +54,11 @@ def segments(job: Job, speech: Speech, pcm: bytes, renderer: str, stirs: tuple[i
         stirs: How much a driver moves in every frame; empty without one.
     """
     settings = digest_of(renderer, *look(job))
-    # A driven segment belongs to its place in time: no sentence of it is found again elsewhere, so that it need not be
-    # cut by sentences. And what nobody hears need not be quiet: without the sound, the driver alone says what shows.
-    cuts = () if stirs else speech.cuts
-    levels = stirs if stirs and not job.audio_gate else speech.levels
+    cuts, levels = speech.cuts, speech.levels
+    if stirs:  # a driven segment belongs to its place in time: no sentence of it is found again, to be cut out alike
+        cuts = ()
+    if stirs and not job.audio_gate:  # what shows at a joint is then how much the driver moves, not how loud it is
+        levels = stirs
     made = []
     for index, (start, end) in enumerate(ranges(speech.frames, cuts, levels, stirs)):
         sound = pcm[start * BYTES_PER_FRAME : end * BYTES_PER_FRAME]
@@ -93,7 +95,8 @@ def ranges(
     Args:
         frames: The length of the programme.
         cuts: Frames in the middle of pauses, ascending, inside (0, frames).
-        levels: The loudness of every frame in dBFS: stretches that are too long are cut where it is quietest.
+        levels: The loudness of every frame in dBFS, or whatever shows at a joint in its place: stretches that are too
+            long are cut where it is lowest.
         stirs: How much a driver moves in every frame: of places that are about as quiet, the calmest is taken.
     """
     edges = list(_apart([HALF, *cuts], frames - HALF))
@@ -131,7 +134,7 @@ def _calmest(window: range, levels: tuple[int, ...], stirs: tuple[int, ...]) -> 
     """The latest of the calmest of the quietest frames to cut at."""
     joints = {frame: slice(max(0, frame - HALF), frame + HALF) for frame in window}
     loudest = {frame: max(levels[joint]) for frame, joint in joints.items()}
-    bar = min(loudest.values()) + (AS_QUIET_DB if stirs else 0)
+    bar = min(loudest.values()) + (AS_QUIET if stirs else 0)
     quiet = [frame for frame in window if loudest[frame] <= bar]
     return min(quiet, key=lambda frame: (sum(stirs[joints[frame]]), -frame))
 

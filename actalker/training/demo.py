@@ -30,7 +30,7 @@ from actalker.training.data import KeptExamples, fit_transform
 from actalker.training.diffusion import DiffusionObjective, Recipe, Trainee
 from actalker.training.finish import FinishObjective
 from actalker.training.growth import deepen
-from actalker.training.loop import OnMetrics, Run, Schedule, averaged_weights
+from actalker.training.loop import OnMetrics, Run, Schedule, averaged_weights, load_trained
 from actalker.training.pretraining import IdentityObjective, MotionObjective, VisemeObjective
 from actalker.training.takes import FootageTakes, PuppetTakes, Takes, Video
 
@@ -257,7 +257,5 @@ def _averages(folder: Path) -> dict[str, Tensor]:
 
 
 def _load_averages(module: nn.Module, folder: Path) -> None:
-    found = module.load_state_dict(_averages(folder), strict=False)  # frozen parts and buffers are not in it
-    missing = set(found.missing_keys) & {name for name, w in module.named_parameters() if w.requires_grad}
-    if missing or found.unexpected_keys:
-        raise ValueError(f"{folder} holds another network: {sorted(missing | set(found.unexpected_keys))[:5]}")
+    if misfits := load_trained(module, _averages(folder)):
+        raise ValueError(f"{folder} holds another network: {sorted(misfits)[:5]}")

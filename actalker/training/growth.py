@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from actalker.network.blocks import DownStage, ResBlock, UpStage
 from actalker.network.transformer import Transformer
 from actalker.training.diffusion import Trainee
+from actalker.training.loop import load_trained
 
 
 @torch.no_grad()
@@ -24,13 +25,13 @@ def deepen(trainee: Trainee, weights: Mapping[str, Tensor]) -> None:
     Raises:
         ValueError: The weights are of another network.
     """
-    found = trainee.load_state_dict({_later(name): weight for name, weight in weights.items()}, strict=False)
     added = [block for stage in (*trainee.unet.down_blocks, *trainee.unet.up_blocks) for block in _added(stage)]
     new = {id(weight) for block in added for weight in block.parameters()}
-    named = {name: weight for name, weight in trainee.named_parameters() if weight.requires_grad}
-    missing = [name for name in found.missing_keys if name in named and id(named[name]) not in new]
-    if missing or found.unexpected_keys:
-        raise ValueError(f"these weights are of another network: {(missing + found.unexpected_keys)[:5]}")
+    named = dict(trainee.named_parameters())
+    misfits = load_trained(trainee, {_later(name): weight for name, weight in weights.items()})
+    misfits = {name for name in misfits if name not in named or id(named[name]) not in new}
+    if misfits:
+        raise ValueError(f"these weights are of another network: {sorted(misfits)[:5]}")
     for block in added:
         if isinstance(block, ResBlock):
             _hand_on(block)

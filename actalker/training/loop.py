@@ -7,7 +7,7 @@ bit. Nothing here knows what is trained: an objective is a module with a `loss`.
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -174,6 +174,17 @@ class Run:
             file.write(json.dumps({"step": self.step, "time_s": round(time.time(), 1), **metrics}) + "\n")
         if on_metrics is not None:
             on_metrics(self.step, metrics)
+
+
+def load_trained(module: nn.Module, weights: Mapping[str, Tensor]) -> set[str]:
+    """Load what a run has trained of a module: frozen parts and buffers are not in it, and stay.
+
+    Returns:
+        The names that do not fit: weights that the module lacks, and trainable ones that the run lacks.
+    """
+    found = module.load_state_dict(weights, strict=False)
+    trainable = {name for name, weight in module.named_parameters() if weight.requires_grad}
+    return (set(found.missing_keys) & trainable) | set(found.unexpected_keys)
 
 
 def averaged_weights(folder: Path) -> dict[str, Tensor]:
