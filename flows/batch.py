@@ -5,7 +5,7 @@ import json
 import logging
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, as_completed
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field, replace
@@ -69,12 +69,13 @@ def render_batch(
     store.sweep()
     jobs = check(manifest, allow, rendering.default_preset)
     batch_id = name_of(manifest, jobs, finishing)
+    drawn_by = {job.id: renderers.identity(job.preset, rendering.weights) for job in jobs}
     _name_run(batch_id)
     hears, log_path = audience.watcher.get().hears, store.batch(batch_id) / "log.txt"
     with Journal(store.ledger, batch_id, hears) as pen, log_file(log_path):
         rows = tuple((job.id, job.title) for job in jobs)
         pen.write(BatchStarted(batch_id, str(manifest), now_ms(), os.getpid(), rows))
-        made = {video.job_id: video for video in _made_before(store, batch_id)}
+        made = {video.job_id: video for video in _made_before(store, batch_id, drawn_by)}
         try:
             with _shown_progress(batch_id, len(jobs), len(made)) as tell:
                 missing = [job for job in jobs if job.id not in made]
@@ -93,7 +94,8 @@ def name_of(manifest: Path, jobs: tuple[Job, ...], finishing: Finishing) -> str:
     """The batch's name: the manifest's, and a digest of all that its rows say and show and of how they are finished.
 
     The same manifest, submitted again, is the same batch and goes on where it was; an edited one is a new batch, and
-    so is one that is to be finished otherwise. What they share is rendered once.
+    so is one that is to be finished otherwise. What they share is rendered once. Other weights are no other batch, so
+    that a night keeps its name when they are replaced: its rows are drawn again.
     """
     stem = re.sub(r"[^A-Za-z0-9_-]+", "-", manifest.stem).strip("-") or "batch"
     return f"{stem[:60]}-{digest_of(*(_content(job) for job in jobs), _style(finishing))[:8]}"
@@ -104,13 +106,17 @@ def _content(job: Job) -> str:
     return repr(replace(job, portrait=Path(), audio=None, driving_video=None))
 
 
-def _made_before(store: Store, batch_id: str) -> Iterator[VideoEnded]:
-    """The rows that an earlier run of this batch finished, and whose videos are still what they were."""
+def _made_before(store: Store, batch_id: str, drawn_by: Mapping[str, str]) -> Iterator[VideoEnded]:
+    """The rows that an earlier run of this batch finished with today's renderers, of videos that are still whole.
+
+    drawn_by: The identity of each row's renderer, by the row's id.
+    """
     events = journal.replay(journal.path_of(store.ledger, batch_id))
     videos = {event.job_id: event for event in events if isinstance(event, VideoEnded)}
     for video in videos.values():
         path = store.root / video.path
-        if video.outcome in {Outcome.DONE, Outcome.REUSED} and path.is_file() and digest_file(path) == video.sha256:
+        made = video.outcome in {Outcome.DONE, Outcome.REUSED} and video.renderer == drawn_by.get(video.job_id)
+        if made and path.is_file() and digest_file(path) == video.sha256:
             yield video
 
 

@@ -45,12 +45,13 @@ def train(
     """
     be_quiet_and_offline()
     from actalker.training.demo import Plan
+    from flows.screen import TrainingScreen
     from flows.train import train_checkpoint
 
     plan = Plan(network_steps=steps) if steps else Plan()
-    Console().print(
-        f"Checkpoint: {train_checkpoint(folder, checkpoint, plan, footage)}", highlight=False, soft_wrap=True
-    )
+    with TrainingScreen(Console(highlight=False)) as screen:
+        made = train_checkpoint(folder, checkpoint, plan, footage, screen.hears)
+    screen.console.print(f"Checkpoint: {made}", soft_wrap=True)
 
 
 @app.command()
@@ -75,10 +76,14 @@ def evaluate(
         raise BadInput("--minute renders with the bundled checkpoint", "Leave CHECKPOINT or --minute out.")
     if minute:
         be_quiet_and_offline()
+        from flows import audience
         from flows.minute import markdown, render_minute
+        from flows.screen import Screen
 
         atexit.register(leave_nothing_running)
-        table = markdown(render_minute(minute))
+        with Screen(console) as screen:
+            audience.watcher.set(screen)
+            table = markdown(render_minute(minute))
         (DEMO_CHECKPOINT / "minute.md").write_text(table)
         console.print(table, soft_wrap=True)
         return

@@ -1,7 +1,8 @@
 """A minute of somebody whom training never saw, through the whole pipeline, judged: does it drift, do joints show?
 
-Three rows are rendered like any others: by sound, by a driving video, by both. Every ten seconds are scored, and the
-step from frame to frame at a joint of two segments is held against the steps elsewhere.
+Three rows are rendered like any others: by sound, by a driving video, by both. Every ten seconds are scored; the last
+ten ask for what the first ten did, so that what they lose is lost to time. The step from frame to frame at a joint of
+two segments is held against the steps elsewhere.
 """
 
 import csv
@@ -16,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from actalker.puppet.clip import SAMPLE_RATE, Clip, held_out_clip
+from actalker.puppet.clip import SAMPLE_RATE, Clip, held_out_rondo
 from actalker.puppet.face import REST
 from actalker.puppet.measure import Reader
 from actalker.training.evaluation import Curves, heard_scores, mixed_scores, moved_scores, truth_of
@@ -52,7 +53,7 @@ def render_minute(workspace: Path, seconds: int = 60) -> dict[str, Minute]:
     Raises:
         RuntimeError: A row failed; the ledger in the workspace says why.
     """
-    clip, driver = (held_out_clip(index, seconds * FPS) for index in (0, 1))
+    clip, driver = (held_out_rondo(index, seconds * FPS, _STRETCH) for index in (0, 1))
     manifest = _write_inputs(workspace / "inputs", clip, driver)
     state = render_batch(manifest, workspace, (), Rendering(Preset.DEMO), Finishing(), return_state=True)
     if not state.is_completed():
@@ -149,15 +150,19 @@ def markdown(minutes: Mapping[str, Minute]) -> str:
     stretches = [
         f"{k * seconds} to {(k + 1) * seconds} s" for k in range(max(len(minute.scores) for minute in minutes.values()))
     ]
-    lines = [_row("row", "measure", *stretches), _row(*["---"] * (2 + len(stretches)))]
+    lines = [_row("row", "measure", *stretches, "last to first"), _row(*["---"] * (3 + len(stretches)))]
     for name, minute in minutes.items():
-        lines += [
-            _row(name, measure, *(f"{scores[measure]:.3f}" for scores in minute.scores)) for measure in minute.scores[0]
-        ]
+        for measure in minute.scores[0]:
+            scores = [one[measure] for one in minute.scores]
+            lines.append(_row(name, measure, *(f"{score:.3f}" for score in scores), _change(scores[0], scores[-1])))
     lines += ["", _row("row", "joints", "worst, in steps elsewhere", "there in true frames"), _row(*["---"] * 4)]
     for name, minute in minutes.items():
         lines.append(_row(name, str(minute.joints), f"{minute.worst_joint:.2f}", f"{minute.true_joint:.2f}"))
     return "\n".join(lines) + "\n"
+
+
+def _change(first: float, last: float) -> str:
+    return f"{last / first - 1:+.1%}" if first else ""
 
 
 def _row(*cells: str) -> str:

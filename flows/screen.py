@@ -1,13 +1,22 @@
-"""What a person sees of a batch at work: live bars on a terminal, plain lines elsewhere."""
+"""What a person sees of a batch or a training at work: live bars on a terminal, plain lines elsewhere."""
 
 import threading
 import time
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 
 from tasks.events import Kind, PoolEvent
@@ -15,6 +24,8 @@ from tasks.job import FPS, Outcome, Segment
 from tasks.journal import BatchStarted, Event, SegmentEnded, VideoEnded, VideoPlanned
 from tasks.report import BatchReport
 
+_PACE_PERIOD_S = 300.0
+"""A logged step of a training comes every few seconds: shorter stretches would give a restless time left."""
 COLOURS = {"done": "green", "reused": "cyan", "failed": "red", "rendering": "yellow"}
 
 
@@ -102,6 +113,48 @@ class Screen:
         self.console.print(f"{told}  {_clock(video.frames / FPS)}, {rendered}, in {took_s:.1f} s", highlight=False)
         for note in video.notes:
             self.console.print(f"        {escape(note)}", highlight=False)
+
+
+class TrainingScreen:
+    """Shows the stages of a training, how far each is and its loss; a context manager.
+
+    Args:
+        console: Where to; when it is no terminal, every 500 steps are a line.
+    """
+
+    _LINE_EVERY = 500
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self._bars: dict[str, TaskID] = {}
+        columns = (
+            TextColumn("{task.description:9}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[note]}"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+        )
+        self._progress = Progress(
+            *columns, console=console, disable=not console.is_terminal, speed_estimate_period=_PACE_PERIOD_S
+        )
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._progress.stop()
+
+    def hears(self, stage: str, step: int, steps: int, metrics: Mapping[str, float]) -> None:
+        """See `flows.train.OnStep`."""
+        note = f"loss {metrics['loss']:.3f}"
+        if stage not in self._bars:  # a run that goes on begins where it was: its pace is that of today's steps
+            self._bars[stage] = self._progress.add_task(stage, total=steps, completed=step, note=note)
+        self._progress.update(self._bars[stage], completed=step, note=note)
+        if not self.console.is_terminal and step % self._LINE_EVERY == 0:
+            self.console.print(f"{stage}: step {step} of {steps}, {note}")
 
 
 def table_of(told: BatchReport) -> Table:

@@ -1,7 +1,9 @@
 """Training, from nothing: on drawn heads or on footage. One process on a CPU, one worker per GPU through Ray Train."""
 
-import logging
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow as pa
@@ -13,21 +15,28 @@ from prefect import flow, get_run_logger
 from actalker.training import demo
 from actalker.training.charts import read_log, write_curves
 from actalker.training.evaluation import contact_sheet
-from actalker.training.loop import Metrics, OnMetrics
+from actalker.training.loop import Metrics, OnMetrics, logged
 from actalker.training.takes import Video
+from tasks import ray_session
 from tasks.footage import Footage
 
-STAGES = ("audio", "motion", "identity", demo.SHALLOW, demo.NETWORK, "finish")
-NETWORKS = {demo.SHALLOW: demo.train_network, demo.NETWORK: demo.deepen_network}
+LARGE = {demo.SHALLOW: demo.train_network, demo.NETWORK: demo.deepen_network, demo.FINISH: demo.train_finish}
+"""The stages that take hours on a CPU."""
+STAGES = (*demo.ENCODERS, *LARGE)
+OnStep = Callable[[str, int, int, Metrics], None]
+"""Told of a stage: its name, the step it has reached, of how many, and figures."""
 _SHOWN_EVERY = 500  # steps
+_LOOKED_EVERY_S = 1.0
 
 
 @flow(name="train", persist_result=False, validate_parameters=False)
-def train_checkpoint(folder: Path, checkpoint: Path, plan: demo.Plan, footage: Path | None = None) -> Path:
+def train_checkpoint(
+    folder: Path, checkpoint: Path, plan: demo.Plan, footage: Path | None = None, on_step: OnStep | None = None
+) -> Path:
     """Run, or go on with, every stage in `folder`, and write the checkpoint.
 
-    The small stages take minutes and run here. The network runs here on a CPU, and with GPUs on one worker for each;
-    a killed run goes on where its last saved state left it, under the same command.
+    The small stages take minutes and run here. Network and finish run here on a CPU, and with GPUs on one worker for
+    each; a killed run goes on where its last saved state left it, under the same command.
 
     Args:
         footage: A manifest of videos (see `tasks.footage`) that transform, network and finish are trained on; the
@@ -37,15 +46,15 @@ def train_checkpoint(folder: Path, checkpoint: Path, plan: demo.Plan, footage: P
         BadInput: The footage cannot be used; said before anything is trained.
     """
     videos = Footage(footage, folder / "footage", plan.config.picture.short_edge) if footage else ()
-    demo.train_encoders(folder, plan, reporter(folder, plan, "encoders"))
+    for name in demo.ENCODERS:
+        demo.train_encoder(folder, plan, name, reporter(folder, plan, name, on_step))
     demo.fit(folder, plan, videos)
     workers = torch.cuda.device_count()
-    for stage, train in NETWORKS.items():
+    for stage, train in LARGE.items():
         if workers:
-            train_on_workers(folder, plan, stage, workers, use_gpu=True, footage=videos)
+            train_on_workers(folder, plan, stage, workers, use_gpu=True, footage=videos, on_step=on_step)
         else:
-            train(folder, plan, reporter(folder, plan, stage), footage=videos)
-    demo.train_finish(folder, plan, reporter(folder, plan, "finish"), footage=videos)
+            train(folder, plan, reporter(folder, plan, stage, on_step), footage=videos)
     for stage in STAGES:
         publish_log(folder / stage)
     sample_sheet(folder, plan, demo.NETWORK)
@@ -54,37 +63,69 @@ def train_checkpoint(folder: Path, checkpoint: Path, plan: demo.Plan, footage: P
 
 
 def train_on_workers(
-    folder: Path, plan: demo.Plan, stage: str, workers: int, use_gpu: bool, footage: Sequence[Video] = ()
+    folder: Path,
+    plan: demo.Plan,
+    stage: str,
+    workers: int,
+    use_gpu: bool,
+    footage: Sequence[Video] = (),
+    on_step: OnStep | None = None,
 ) -> None:
-    """Train the network, or deepen it, on Ray workers that share every step; all must reach `folder`."""
-    import ray  # noqa: PLC0415 - not before the pool has set its environment: see tasks.ray_session
-    from ray.train import RunConfig, ScalingConfig  # noqa: PLC0415
-    from ray.train.torch import TorchTrainer, get_device  # noqa: PLC0415
-
+    """Train one of the `LARGE` stages on Ray workers that share every step; all must reach `folder`."""
     folder = folder.resolve()
 
     def work() -> None:
-        tell = reporter(folder, plan, stage, logging.getLogger("actalker.train"))
-        NETWORKS[stage](folder, plan, tell, str(get_device()), footage)
+        from ray.train.torch import get_device  # noqa: PLC0415 - as below
 
-    if not ray.is_initialized():
-        ray.init(include_dashboard=False, logging_level=logging.WARNING)
-    TorchTrainer(
-        work,
-        scaling_config=ScalingConfig(num_workers=workers, use_gpu=use_gpu),
-        run_config=RunConfig(name="train", storage_path=str(folder / "ray")),
-    ).fit()
+        LARGE[stage](folder, plan, None, str(get_device()), footage)
+
+    tell = reporter(folder, plan, stage, on_step)
+    with ray_session.session(None, workers, gpus=use_gpu), _told(folder / stage, tell):
+        from ray.train import RunConfig, ScalingConfig  # noqa: PLC0415 - not before the session: see tasks.ray_session
+        from ray.train.torch import TorchTrainer  # noqa: PLC0415
+
+        TorchTrainer(
+            work,
+            scaling_config=ScalingConfig(num_workers=workers, use_gpu=use_gpu),
+            run_config=RunConfig(name="train", storage_path=str(folder / "ray")),
+        ).fit()
 
 
-def reporter(folder: Path, plan: demo.Plan, stage: str, logger: logging.Logger | None = None) -> OnMetrics:
-    """What a stage tells: every logged step to the log; every 500 of the network, log, curves and samples as files."""
-    log = logger or get_run_logger()
+@contextmanager
+def _told(run: Path, tell: OnMetrics) -> Iterator[None]:
+    """Tell here, as it appears, what other processes log of a run."""
+    over = threading.Event()
+
+    def follow(told: float) -> None:
+        ended = False
+        while not ended:
+            ended = over.wait(_LOOKED_EVERY_S)
+            for line in logged(run):
+                if line["step"] > told:
+                    told = line.pop("step")
+                    tell(int(told), line)
+
+    before = max((line["step"] for line in logged(run)), default=0.0)
+    with ThreadPoolExecutor(1) as thread:
+        following = thread.submit(follow, before)
+        try:
+            yield
+        finally:
+            over.set()
+    following.result()
+
+
+def reporter(folder: Path, plan: demo.Plan, stage: str, on_step: OnStep | None = None) -> OnMetrics:
+    """What a stage tells: every logged step to the log; every 500 of the large ones, log, curves and samples too."""
+    log = get_run_logger()
 
     def tell(step: int, metrics: Metrics) -> None:
+        if on_step is not None:
+            on_step(stage, step, plan.steps(stage), metrics)
         log.info("%s, step %d: %s", stage, step, ", ".join(f"{name} {value:.3f}" for name, value in metrics.items()))
-        if stage in NETWORKS and step % _SHOWN_EVERY == 0:
+        if stage in LARGE and step % _SHOWN_EVERY == 0:
             publish_log(folder / stage)
-            sample_sheet(folder, plan, stage)
+            sample_sheet(folder, plan, demo.SHALLOW if stage == demo.SHALLOW else demo.NETWORK)
 
     return tell
 
@@ -97,10 +138,10 @@ def publish_log(run: Path) -> None:
     write_curves(run)
 
 
-def sample_sheet(folder: Path, plan: demo.Plan, stage: str) -> None:
+def sample_sheet(folder: Path, plan: demo.Plan, network: str) -> None:
     """samples.png: what the weights of this moment make for two held-out people, above the truth."""
-    shown = plan.shallow() if stage == demo.SHALLOW else plan
-    demo.export(folder, folder / "preview", shown.config, stage)
+    shown = plan.shallow() if network == demo.SHALLOW else plan
+    demo.export(folder, folder / "preview", shown.config, network)
     Image.fromarray(contact_sheet(folder / "preview", indices=(0, 1), frames=32, columns=8)).save(
         folder / "samples.png"
     )

@@ -216,7 +216,7 @@ class RenderPool:
         """The pool's thread, from Ray's start to its end. However it ends, nobody is left waiting."""
         over: ActalkerError = Infrastructure("the pool's thread broke down: its traceback is on stderr")
         try:
-            with ray_session.session(self._address, self._preset, self._actors) as ray:
+            with ray_session.session(self._address, self._actors, gpus=self._preset is not Preset.STILL) as ray:
                 self._serve(ray)
             over = Cancelled("the pool was closed")
         except Infrastructure as error:

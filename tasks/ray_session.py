@@ -1,7 +1,7 @@
 """A session of Ray: joined, or held on this machine, quiet and closed to everybody else.
 
-Only here, and in the training flow, is Ray imported, and only when a session is opened: Ray reads its environment when
-it is imported, and commands that render nothing should not wait for it.
+Ray is imported when a session is opened, and not before: it reads its environment when it is imported, and commands
+that render nothing should not wait for it.
 """
 
 import os
@@ -16,7 +16,6 @@ from typing import Any
 
 from tasks import processes
 from tasks.errors import Infrastructure
-from tasks.job import Preset
 
 START_TRIES = 3
 KNOCK_S = 10.0
@@ -37,8 +36,12 @@ LOCAL_ENVIRONMENT = {
 
 
 @contextmanager
-def session(address: str | None, preset: Preset, actors: int | None) -> Iterator[ModuleType]:
+def session(address: str | None, actors: int | None = None, *, gpus: bool = True) -> Iterator[ModuleType]:
     """Join the cluster at this address, or hold a session of our own on this machine; gone afterwards.
+
+    Args:
+        actors: At least so many can run side by side in a session of our own, whatever the cores.
+        gpus: Whether that hands out this machine's GPUs.
 
     Raises:
         Infrastructure: Ray does not start, or this process has a session already.
@@ -48,7 +51,7 @@ def session(address: str | None, preset: Preset, actors: int | None) -> Iterator
     ray = _imported_ray(local=address is None)
     folder = processes.own_folder(processes.state_folder()) / f"ray-{secrets.token_hex(2)}"
     try:
-        _init(ray, {"address": address} if address else _local_options(folder, preset, actors))
+        _init(ray, {"address": address} if address else _local_options(folder, actors, gpus=gpus))
         processes.remember(processes.state_folder())
         yield ray
     finally:
@@ -100,11 +103,11 @@ def _imported_ray(*, local: bool) -> ModuleType:
     return ray
 
 
-def _local_options(folder: Path, preset: Preset, actors: int | None) -> dict[str, Any]:
+def _local_options(folder: Path, actors: int | None, *, gpus: bool) -> dict[str, Any]:
     return {
         "include_dashboard": False,
         "num_cpus": max(len(os.sched_getaffinity(0)), actors or 1),
-        "num_gpus": 0 if preset is Preset.STILL else None,
+        "num_gpus": None if gpus else 0,
         "object_store_memory": OBJECT_STORE_BYTES,
         "_node_ip_address": "127.0.0.1",
         "_temp_dir": str(folder),

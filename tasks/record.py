@@ -15,6 +15,8 @@ from tasks.store import digest_file, write_text
 from tasks.studio import Row, segment_ended
 
 CARD = ".record.json"
+_OF_A_DELIVERY = frozenset({"path", "error_class", "error"})
+"""What belongs to one delivery, and not to a finished video that several batches may deliver."""
 
 
 @task(
@@ -34,7 +36,8 @@ def record(row: Row, clips: tuple[Clip, ...], folder: Path, finished: Finished) 
     for segment in row.segments_ended(clips):
         row.studio.pen.write(segment)
     video = row.ended(Outcome.DONE, finished, clips)
-    write_text(folder / f"{row.job.id}{CARD}", json.dumps(asdict(video), indent=1, ensure_ascii=False, sort_keys=True))
+    card = {name: fact for name, fact in asdict(video).items() if name not in _OF_A_DELIVERY}
+    write_text(folder / f"{row.job.id}{CARD}", json.dumps(card, indent=1, ensure_ascii=False, sort_keys=True))
     return _deliver(row, row.studio.store.publish_video(row.key, folder), video)
 
 

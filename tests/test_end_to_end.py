@@ -17,6 +17,7 @@ import psutil
 import pytest
 import webvtt
 
+from flows.order import DEMO_CHECKPOINT
 from tasks.recording import decode_frames
 from tests.course import (
     ROOT,
@@ -70,6 +71,9 @@ def test_every_row_becomes_a_video_with_what_belongs_to_it(workspace: Path, name
     folder = video(workspace, name)
     made = {path.name for path in folder.iterdir()}
     assert {f"{name}.mp4", f"{name}.srt", f"{name}.vtt", f"{name}.words.json", "poster.jpg"} <= made
+    card = json.loads((folder / f"{name}.record.json").read_text())
+    assert card["outcome"] == "done"
+    assert card.keys().isdisjoint({"path", "error"})  # of one delivery; batches share the file
     with av.open(folder / f"{name}.mp4") as container:
         assert {stream.type for stream in container.streams} >= {"video", "audio", "subtitle"}
         picture, sound = container.streams.video[0], container.streams.audio[0]
@@ -262,6 +266,17 @@ def test_the_bundled_network_talks(tmp_path: Path, prefect_server: str) -> None:
     movement = np.abs(np.diff(frames, axis=0)).mean(axis=(0, 3))
     mouth, wall = movement[150:175, 110:145].mean(), movement[10:60, 10:50].mean()
     assert mouth > 4 * wall
+    # Other weights draw it again, though batch and video keep their names; once, not every time.
+    weights = Path(shutil.copytree(DEMO_CHECKPOINT, tmp_path / "weights"))
+    with (weights / "config.json").open("a") as file:
+        file.write("\n")
+    again = ("submit", tmp_path / "m.csv", "--workspace", workspace, "--weights", weights)
+    for _ in range(2):
+        code, output = finished(actalker(*again, api=prefect_server), 480)
+        assert code == 0, output
+        first, second = events(workspace, "VideoEnded")
+        assert first["path"] == second["path"]
+        assert first["renderer"] != second["renderer"]
 
 
 def test_a_poisoned_segment_fails_its_row_alone(tmp_path: Path, prefect_server: str) -> None:

@@ -34,7 +34,9 @@ class PatchAutoencoder(nn.Module):
         self.register_buffer("mean", torch.zeros(planes))
         self.register_buffer("basis", torch.eye(planes)[:, : widths.latent_channels].clone())
         self.register_buffer("scale", torch.ones(widths.latent_channels))
-        self.finish = Finish(widths.finish_width, widths.finish_blocks)
+        self.finish = Finish(
+            widths.finish_width, widths.finish_blocks, widths.finish_coarse_width, widths.finish_coarse_blocks
+        )
 
     def encode(self, pictures: Tensor) -> Tensor:
         """(N, 3, H, W) in [-1, 1] -> (N, C, h, w), about of unit size."""
@@ -83,32 +85,59 @@ class Finish(nn.Module):
     """Residual convolutions over space and over neighbouring frames, on a grid of 1/4; it starts as the identity.
 
     It is told the portrait, so that it can tell grain from movement, and which detail was taken over from it. For every
-    pixel it says what to add, how much of that detail is to go, as behind a lid that closes, and how much of what has
-    changed, as on a cheek where nothing moves: to paint the exact opposite of either is more than its few channels can.
+    pixel it says what to add, how much of that detail is to go, as behind a lid that closes, how much of what has
+    changed, as on a cheek where nothing moves, and how much of what is finer than the grid, as on the lid itself: to
+    paint the exact opposite of any of them is more than its few channels can. On its way it looks at the whole eye or
+    mouth, on a grid of 1/8.
     """
 
-    def __init__(self, width: int, blocks: int) -> None:
+    def __init__(self, width: int, blocks: int, coarse_width: int, coarse_blocks: int) -> None:
         super().__init__()
-        planes = 3 * FOLD * FOLD
+        planes, before = 3 * FOLD * FOLD, blocks // 2
         self.conv_in = nn.Conv2d(3 * planes, width, 3, padding=1)
-        self.over_time = nn.ModuleList(TimeConv(width, width, (3, 1, 1), padding=(1, 0, 0)) for _ in range(blocks))
-        self.over_space = nn.ModuleList(nn.Conv2d(width, width, 3, padding=1) for _ in range(blocks))
-        self.conv_out = nn.Conv2d(width, planes + 2 * FOLD * FOLD, 3, padding=1)
-        nn.init.zeros_(self.conv_out.weight)
-        if self.conv_out.bias is not None:
-            nn.init.zeros_(self.conv_out.bias)
+        self.before = nn.ModuleList(FinishBlock(width) for _ in range(before))
+        self.down = nn.Conv2d(width, coarse_width, 3, stride=2, padding=1)
+        self.coarse = nn.ModuleList(FinishBlock(coarse_width) for _ in range(coarse_blocks))
+        self.up = nn.Conv2d(coarse_width, width, 1)
+        self.after = nn.ModuleList(FinishBlock(width) for _ in range(blocks - before))
+        self.conv_out = nn.Conv2d(width, planes + 3 * FOLD * FOLD, 3, padding=1)
+        for silent in (self.up, self.conv_out):
+            for weight in silent.parameters():
+                nn.init.zeros_(weight)
 
     def forward(self, pictures: Tensor, portrait: Tensor, lost: Tensor, frames: int) -> Tensor:
         """(N, 3, H, W) of N / `frames` clips of one portrait, (3, H, W) as what it lost -> the same, cleaner."""
         told = torch.cat([pictures, portrait.expand_as(pictures), lost.expand_as(pictures)], dim=1)
         x = self.conv_in(F.pixel_unshuffle(told, FOLD).contiguous(memory_format=torch.channels_last))
-        for over_time, over_space in zip(self.over_time, self.over_space, strict=True):
-            clips = torch.unflatten(F.silu(x), 0, (-1, frames)).transpose(1, 2)  # (B, width, F, H / 4, W / 4)
-            x = x + over_time(clips).transpose(1, 2).flatten(0, 1)
-            x = x + over_space(F.silu(x))
+        for block in self.before:
+            x = block(x, frames)
+        seen = self.down(F.silu(x))
+        for block in self.coarse:
+            seen = block(seen, frames)
+        x = x + F.interpolate(self.up(F.silu(seen)), scale_factor=2.0, mode="bilinear")
+        for block in self.after:
+            x = block(x, frames)
         found = F.pixel_shuffle(self.conv_out(F.silu(x)), FOLD)
-        added, faded, calmed = found[:, :3], found[:, 3:4], found[:, 4:]
-        result: Tensor = pictures + added - faded * lost - calmed * (pictures - portrait)
+        added, faded, calmed, smoothed = found[:, :3], found[:, 3:4], found[:, 4:5], found[:, 5:]
+        smooth = F.interpolate(F.avg_pool2d(pictures, FOLD), scale_factor=float(FOLD), mode="bilinear")
+        changes = (faded * lost, calmed * (pictures - portrait), smoothed * (pictures - smooth))
+        result: Tensor = pictures + added - sum(changes)
+        return result
+
+
+class FinishBlock(nn.Module):
+    """Two residual convolutions: over three neighbouring frames, then over 3 x 3 places."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.over_time = TimeConv(width, width, (3, 1, 1), padding=(1, 0, 0))
+        self.over_space = nn.Conv2d(width, width, 3, padding=1)
+
+    def forward(self, x: Tensor, frames: int) -> Tensor:
+        """(N, width, h, w) of N / `frames` clips -> the same."""
+        clips = torch.unflatten(F.silu(x), 0, (-1, frames)).transpose(1, 2)  # (B, width, F, h, w)
+        x = x + self.over_time(clips).transpose(1, 2).flatten(0, 1)
+        result: Tensor = x + self.over_space(F.silu(x))
         return result
 
 

@@ -44,3 +44,5 @@ class PatchWidths:
     latent_channels: int = 64
     finish_width: int = 48
     finish_blocks: int = 6
+    finish_coarse_width: int = 96
+    finish_coarse_blocks: int = 4

@@ -1,18 +1,20 @@
 """A clip of a talking puppet: who, what is said and how, and from these frames, sound and truth."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import count
 
 import numpy as np
 import numpy.typing as npt
 import soxr
 
 from actalker.puppet.drawing import Picture, draw
-from actalker.puppet.espeak import Speech, synthesise
+from actalker.puppet.espeak import Speech, Unit, synthesise
 from actalker.puppet.face import REST, Face
-from actalker.puppet.performance import performance
+from actalker.puppet.performance import gestures, performance
 from actalker.puppet.person import Person, person
 from actalker.puppet.sentences import HELD_OUT, babble, paragraph
-from actalker.puppet.visemes import FPS
+from actalker.puppet.visemes import FPS, visemes
 
 SAMPLE_RATE = 16_000
 _VOICES = [f"en-us+{v}" for v in ("m1", "m2", "m3", "m4", "m5", "m6", "f1", "f2", "f3")] + ["en-us", "en-us-nyc"]
@@ -85,9 +87,64 @@ def training_clip(seed: int, frames: int) -> Clip:
 
 def held_out_clip(index: int, frames: int) -> Clip:
     """Clip `index` of the evaluation: persons, sentences and voices that training never sees."""
-    count = len(HELD_OUT)
-    text = " ".join(HELD_OUT[(index + i) % count] for i in range(1 + frames // 75))
-    speech = synthesise(
+    speech = _held_out_speech(index, index, 1 + frames // 75)
+    return Clip(person(index), speech, tuple(performance(speech, _held_out_seed(index), frames)))
+
+
+def held_out_rondo(index: int, frames: int, theme: int) -> Clip:
+    """The same person and voice, whose last `theme` frames repeat the first, in sound and gestures.
+
+    What becomes worse from the one to the other does so with time, not because it is harder.
+
+    Raises:
+        ValueError: Between the two there is no second to turn back in, or a stretch is too short for a sentence.
+    """
+    between = frames - 2 * theme
+    if between < FPS:
+        raise ValueError(f"{frames} frames have no room for {theme} twice and a second between them")
+    opening, said = _whole_sentences(index, index, theme)
+    middle, _ = _whole_sentences(index, index + said, between)
+    speech = _one_after_the_other([(opening, theme), (middle, between), (opening, theme)])
+    gesture = gestures(_held_out_seed(index), frames - theme)
+    gesture[-FPS:] += np.linspace(0, 1, FPS)[:, None] * (gesture[0] - gesture[-FPS:])
+    shown = np.concatenate([visemes(speech, frames), np.concatenate([gesture, gesture[:theme]])], axis=1)
+    return Clip(person(index), speech, tuple(Face(*map(float, one)) for one in shown))
+
+
+def _held_out_seed(index: int) -> int:
+    return -index - 1 + 2**32
+
+
+def _held_out_speech(index: int, first: int, sentences: int) -> Speech:
+    """Sentences from number `first` on, in the voice of person `index`."""
+    text = " ".join(HELD_OUT[(first + i) % len(HELD_OUT)] for i in range(sentences))
+    return synthesise(
         text, _HELD_OUT_VOICES[index % len(_HELD_OUT_VOICES)], 140 + 7 * (index % 8), 30 + 5 * (index % 9)
     )
-    return Clip(person(index), speech, tuple(performance(speech, -index - 1 + 2**32, frames)))
+
+
+def _whole_sentences(index: int, first: int, frames: int) -> tuple[Speech, int]:
+    """As many whole sentences as fit into some frames, and how many."""
+    fitting = None
+    for sentences in count(1):
+        speech = _held_out_speech(index, first, sentences)
+        if len(speech.samples) > frames * speech.sample_rate // FPS:
+            break
+        fitting = speech, sentences
+    if fitting is None:
+        raise ValueError(f"no sentence fits into {frames} frames")
+    return fitting
+
+
+def _one_after_the_other(parts: Sequence[tuple[Speech, int]]) -> Speech:
+    """Speeches as one, each followed by silence up to its number of frames."""
+    rate, start = parts[0][0].sample_rate, 0
+    samples, words, phonemes = list[npt.NDArray[np.int16]](), list[Unit](), list[Unit]()
+    for speech, frames in parts:
+        length = frames * rate // FPS
+        samples.append(np.pad(speech.samples, (0, length - len(speech.samples))))
+        words += [replace(unit, start_sample=start + unit.start_sample) for unit in speech.words]
+        phonemes += [replace(unit, start_sample=start + unit.start_sample) for unit in speech.phonemes]
+        phonemes.append(Unit("", start + len(speech.samples)))  # a pause, up to the next
+        start += length
+    return Speech(np.concatenate(samples), rate, tuple(words), tuple(phonemes))

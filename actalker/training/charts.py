@@ -1,6 +1,5 @@
 """A run at a glance: its curves as one PNG, drawn from the log."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +9,7 @@ from PIL import Image, ImageDraw
 
 from actalker.puppet.paint import colour4, fill, stroke
 from actalker.puppet.person import rgb
+from actalker.training.loop import logged
 
 WIDTH, PANEL, MARGIN = 900, 200, 48
 _INK = (34, 48, 58)
@@ -20,8 +20,8 @@ Curve = npt.NDArray[np.float64]
 
 
 def read_log(folder: Path) -> dict[str, Curve]:
-    """Columns of a run's metrics.jsonl; nan where a line lacks one."""
-    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    """Columns of a run's log; nan where a line lacks one, none before the first line."""
+    lines = logged(folder)
     names = list(dict.fromkeys(name for line in lines for name in line))
     return {name: np.array([line.get(name, np.nan) for line in lines], float) for name in names}
 
@@ -31,7 +31,7 @@ def write_curves(folder: Path, names: tuple[str, ...] = ("loss", "gradient_norm"
 
     Raises ValueError when nothing has been logged yet.
     """
-    log = read_log(folder) if (folder / "metrics.jsonl").exists() else {}
+    log = read_log(folder)
     if not log:
         raise ValueError(f"nothing is logged in {folder} yet")
     pixels = np.zeros((PANEL * len(names), WIDTH, 4), np.uint8)

@@ -10,7 +10,7 @@
 Every stage goes on where it was stopped; a finished one returns at once.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -30,12 +30,13 @@ from actalker.training.data import KeptExamples, fit_transform
 from actalker.training.diffusion import DiffusionObjective, Recipe, Trainee
 from actalker.training.finish import FinishObjective
 from actalker.training.growth import deepen
-from actalker.training.loop import OnMetrics, Run, Schedule, averaged_weights, load_trained
+from actalker.training.loop import Objective, OnMetrics, Run, Schedule, averaged_weights, load_trained
 from actalker.training.pretraining import IdentityObjective, MotionObjective, VisemeObjective
 from actalker.training.takes import FootageTakes, PuppetTakes, Takes, Video
 
-SHALLOW, NETWORK = "unet", "deeper"
-"""The folders of the network's two runs."""
+ENCODERS = ("audio", "motion", "identity")
+SHALLOW, NETWORK, FINISH = "unet", "deeper", "finish"
+"""The stages, named like their folders: the network has two."""
 
 DEMO = CheckpointConfig(
     network=NetworkConfig(
@@ -63,7 +64,7 @@ DEMO = CheckpointConfig(
             steps=1,
             schedule=NoiseSchedule(sigma_min=0.6, sigma_max=5.0, rho=5.0),
             temperature=0.0,
-            guidance=Guidance(identity=1.0, signals=(1.5, 1.4)),
+            guidance=Guidance(identity=1.0, signals=(1.6, 1.4)),
             window=16,
             overlap=4,
             shift=5,
@@ -100,11 +101,22 @@ class Plan:
     """Of the network with one block fewer at every resolution: it learns most, and a step of it takes two thirds."""
     network_rate: float = 8e-4
     deeper_recipe: Recipe = field(default_factory=lambda: DEEPER)
-    deeper_steps: int = 9000
-    deeper_rate: float = 5e-4
-    finish_steps: int = 17000
+    deeper_steps: int = 17500
+    deeper_rate: float = 8e-4
+    finish_steps: int = 26000
     finish_people: int = 1000
     finish_guidance: float = 1.4
+
+    def steps(self, stage: str) -> int:
+        """How many a stage has."""
+        return {
+            "audio": self.audio_steps,
+            "motion": self.motion_steps,
+            "identity": self.identity_steps,
+            SHALLOW: self.network_steps,
+            NETWORK: self.deeper_steps,
+            FINISH: self.finish_steps,
+        }[stage]
 
     def shallow(self) -> "Plan":
         """The same with one block fewer at every resolution."""
@@ -112,14 +124,16 @@ class Plan:
         return replace(self, config=replace(self.config, network=network))
 
 
-def train_encoders(folder: Path, plan: Plan, on_metrics: OnMetrics | None = None) -> None:
-    """Audio, motion and identity encoder."""
-    for name, objective, steps, rate in (
-        ("audio", VisemeObjective, plan.audio_steps, 2e-3),
-        ("motion", MotionObjective, plan.motion_steps, 1.5e-3),
-        ("identity", IdentityObjective, plan.identity_steps, 1.5e-3),
-    ):
-        Run(objective(), Schedule(steps, rate, 50, cooldown_share=0.5, ema=0.99), folder / name).train(on_metrics)
+def train_encoder(folder: Path, plan: Plan, name: str, on_metrics: OnMetrics | None = None) -> None:
+    """One of the `ENCODERS`."""
+    objectives: Mapping[str, tuple[Callable[[], Objective], float]] = {
+        "audio": (VisemeObjective, 2e-3),
+        "motion": (MotionObjective, 1.5e-3),
+        "identity": (IdentityObjective, 1.5e-3),
+    }
+    objective, rate = objectives[name]
+    schedule = Schedule(plan.steps(name), rate, 50, cooldown_share=0.5, ema=0.99)
+    Run(objective(), schedule, folder / name).train(on_metrics)
 
 
 def takes_of(folder: Path, plan: Plan, footage: Sequence[Video]) -> Takes:
@@ -153,9 +167,6 @@ def _patch_widths(config: CheckpointConfig) -> PatchWidths:
     if config.autoencoder.patch is None:
         raise ValueError("this training makes the autoencoder of patches: the configuration names another")
     return config.autoencoder.patch
-
-
-ENCODERS = ("audio", "motion", "identity")
 
 
 def trained_encoders(folder: Path, config: CheckpointConfig, names: Sequence[str] = ENCODERS) -> SmallEncoders:
@@ -216,19 +227,19 @@ def train_finish(
     folder: Path,
     plan: Plan,
     on_metrics: OnMetrics | None = None,
+    device: str = "cpu",
     footage: Sequence[Video] = (),
 ) -> None:
     """The autoencoder's finish, on what the network makes; without the stage it does nothing."""
-    network = network_objective(folder, plan, footage=footage)
+    network = network_objective(folder, plan, device, footage)
     _load_averages(network.trainee, folder / NETWORK)
     torch.manual_seed(0)
-    autoencoder = fitted_autoencoder(folder, plan.config)
+    autoencoder = fitted_autoencoder(folder, plan.config).to(device)
     objective = FinishObjective(
         autoencoder, network, takes_of(folder, plan, footage), plan.finish_people, plan.finish_guidance
     )
-    Run(objective, Schedule(plan.finish_steps, 2e-3, 20, cooldown_share=1.0, ema=0.98), folder / "finish").train(
-        on_metrics
-    )
+    schedule = Schedule(plan.finish_steps, 2e-3, 20, cooldown_share=1.0, ema=0.98)
+    Run(objective, schedule, folder / FINISH).train(on_metrics)
 
 
 def export(
@@ -238,8 +249,8 @@ def export(
     trainee = Trainee(config.network, trained_encoders(folder, config))
     _load_averages(trainee, folder / name)
     autoencoder = fitted_autoencoder(folder, config)
-    if finish and (folder / "finish" / "state.pt").exists():  # it starts as the identity, and is trained last
-        _load_averages(autoencoder, folder / "finish")
+    if finish and (folder / FINISH / "state.pt").exists():  # it starts as the identity, and is trained last
+        _load_averages(autoencoder, folder / FINISH)
     parts: dict[Part, nn.Module] = {
         "unet": trainee.unet,
         "guide": trainee.guide,

@@ -69,6 +69,8 @@ class ClipScores:
     """Mouth against the sound."""
     both_driver_open: float
     """Mouth against the driving clip's, which says something else."""
+    true_driver_open: float
+    """The sound's own mouth against the driving clip's: they meet by chance, and a perfect result would as often."""
     both_brow: float
     both_blink: float
     still_psnr_db: float
@@ -107,21 +109,22 @@ class Table:
 
     rows: tuple[ClipScores, ...]
 
-    def summary(self) -> dict[str, tuple[float, float]]:
-        """Per column the mean over clips and the smallest value; nan where it is undefined for every clip."""
+    def summary(self) -> dict[str, tuple[float, float, float]]:
+        """Per column mean, smallest and largest value over the clips; nan where it is undefined for all of them."""
         columns = [name for name in ClipScores.__dataclass_fields__ if name != "clip"]
         found = {name: np.array([getattr(row, name) for row in self.rows], float) for name in columns}
         defined = {name: column[~np.isnan(column)] for name, column in found.items()}
+        undefined = (float("nan"),) * 3
         return {
-            name: (float(column.mean()), float(column.min())) if len(column) else (float("nan"), float("nan"))
+            name: (float(column.mean()), float(column.min()), float(column.max())) if len(column) else undefined
             for name, column in defined.items()
         }
 
     def markdown(self) -> str:
         """The summary as a table, beside what a checkpoint that really talks would reach."""
-        lines = ["| measure | mean | smallest | aim |", "| --- | --- | --- | --- |"]
-        for name, (mean, worst) in self.summary().items():
-            lines.append(f"| {name} | {mean:.3f} | {worst:.3f} | {AIMS.get(name, '')} |")
+        lines = ["| measure | mean | smallest | largest | aim |", "| --- | --- | --- | --- | --- |"]
+        for name, figures in self.summary().items():
+            lines.append(f"| {name} | {' | '.join(f'{figure:.3f}' for figure in figures)} | {AIMS.get(name, '')} |")
         return "\n".join(lines) + "\n"
 
 
@@ -226,6 +229,7 @@ def mixed_scores(made: Curves, truth: Curves, driven: Curves) -> dict[str, Any]:
     return {
         "both_open": correlation(made["open"], truth["open"]),
         "both_driver_open": correlation(made["open"], driven["open"]),
+        "true_driver_open": correlation(truth["open"], driven["open"]),
         "both_brow": correlation(made["brow"], driven["brow"]),
         "both_blink": correlation(made["blink"], driven["blink"]),
     }

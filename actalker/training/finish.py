@@ -38,6 +38,7 @@ class FinishObjective:
     ) -> None:
         self.autoencoder, self.network, self.takes = autoencoder, network, takes
         self.people, self.guidance, self.frames = people, guidance, frames
+        self.device = next(autoencoder.parameters()).device
 
     def module(self) -> nn.Module:
         """The autoencoder, of which only the finish has parameters."""
@@ -51,11 +52,12 @@ class FinishObjective:
         span = self._span(example, gates, rng)
         latents = self._latents(example, span, gates, step)
         take = self.takes.take(index, span.start, span.stop)
-        pictures, weight = to_tensor(take.pictures if gates[1] else take.spoken), take.weight**_DETAIL_POWER
-        portrait = to_tensor(take.portrait[None])[0]
+        pictures = to_tensor(take.pictures if gates[1] else take.spoken).to(self.device)
+        weight = take.weight.to(self.device) ** _DETAIL_POWER
+        portrait = to_tensor(take.portrait[None])[0].to(self.device)
         lost = self.autoencoder.lost(portrait)
         guess = self.autoencoder.linear(latents) + lost
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast(self.device.type, torch.bfloat16):
             result = self.autoencoder.finish(guess, portrait, lost, self.frames)
         miss = result.float() - pictures
         edges = sum((miss.diff(dim=d).square() * weight.narrow(d - 2, 1, len(weight) - 1)).mean() for d in (2, 3))
@@ -77,7 +79,8 @@ class FinishObjective:
     @torch.no_grad()
     def _latents(self, example: Example, span: slice, gates: tuple[bool, bool], step: int) -> Tensor:
         """What the sampler's first, guided estimate makes of a stretch: (F, C, h, w)."""
-        sigma, starts = torch.tensor([self.network.first_level]), torch.tensor([True])
+        sigma = torch.tensor([self.network.first_level], device=self.device)
+        starts = torch.tensor([True], device=self.device)
         silent, heard = (
             self.network.estimate(
                 [(example, span)], gates, sigma, step, np.random.default_rng(step), (silence, False), starts

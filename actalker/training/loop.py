@@ -15,6 +15,8 @@ from typing import Protocol
 import torch
 from torch import Tensor, distributed, nn
 
+_LOG = "metrics.jsonl"
+
 Metrics = dict[str, float]
 OnMetrics = Callable[[int, Metrics], None]
 
@@ -81,7 +83,7 @@ class Run:
     @property
     def log_path(self) -> Path:
         """One JSON object per logged step."""
-        return self.folder / "metrics.jsonl"
+        return self.folder / _LOG
 
     def train(self, on_metrics: OnMetrics | None = None, save_every_s: float = 60.0, log_every: int = 20) -> None:
         """Run to the schedule's last step, saving on the way and at the end."""
@@ -162,10 +164,9 @@ class Run:
 
     def _cut_log(self) -> None:
         """Forget logged steps after the restored one: they will be run, and logged, again."""
-        if self.log_path.exists() and not self._rank:
-            lines = [line for line in self.log_path.read_text().splitlines() if line.endswith("}")]
-            kept = [line for line in lines if json.loads(line)["step"] <= self.step]
-            self.log_path.write_text("".join(f"{line}\n" for line in kept))
+        if not self._rank:
+            kept = [line for line in logged(self.folder) if line["step"] <= self.step]
+            self.log_path.write_text("".join(f"{json.dumps(line)}\n" for line in kept))
 
     def _log(self, metrics: Metrics, on_metrics: OnMetrics | None) -> None:
         if self._rank:
@@ -174,6 +175,13 @@ class Run:
             file.write(json.dumps({"step": self.step, "time_s": round(time.time(), 1), **metrics}) + "\n")
         if on_metrics is not None:
             on_metrics(self.step, metrics)
+
+
+def logged(folder: Path) -> list[Metrics]:
+    """What a run has logged: step, time_s and figures; of a line that is being written, nothing."""
+    path = folder / _LOG
+    lines = path.read_text().splitlines() if path.exists() else []
+    return [json.loads(line) for line in lines if line.endswith("}")]
 
 
 def load_trained(module: nn.Module, weights: Mapping[str, Tensor]) -> set[str]:

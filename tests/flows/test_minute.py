@@ -17,7 +17,10 @@ def test_true_frames_score_well_and_a_jump_at_a_joint_shows() -> None:
     jumping[305:] = np.roll(frames[305:], 4, axis=2)
     assert judge("sound", jumping, [(0, 310), (300, 600)], reader, clip, driver).worst_joint > 2 * smooth.worst_joint
     table = markdown({"sound": smooth})
-    assert "| row | measure | 0 to 10 s | 10 to 20 s |" in table
+    assert "| row | measure | 0 to 10 s | 10 to 20 s | last to first |" in table
+    first, last = (scores["audio_open"] for scores in smooth.scores)
+    assert f"| sound | audio_open | {first:.3f} | {last:.3f} | {last / first - 1:+.1%} |" in table
+    assert "| sound | audio_lag_frames | 0.000 | 0.000 |  |" in table
     assert f"| sound | 1 | {smooth.worst_joint:.2f} | {smooth.true_joint:.2f} |" in table
 
 

@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from flows.screen import Screen, table_of
+from flows.screen import Screen, TrainingScreen, table_of
 from tasks.errors import BadInput
 from tasks.events import Kind, PoolEvent
 from tasks.job import Attempt, Outcome
@@ -46,6 +46,20 @@ def test_on_a_terminal_bars_show_rows_segments_pace_and_time_left() -> None:
     told = shown(*EVENTS, terminal=True)
     for part in ("rows", "2/3", "segments", "frames/s", "left"):
         assert part in told
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_a_training_shows_stage_step_and_loss(terminal: bool) -> None:
+    console = Console(file=io.StringIO(), force_terminal=terminal, width=200)
+    with TrainingScreen(console) as screen:
+        for step in range(9480, 9520, 20):
+            screen.hears("deeper", step, 17_500, {"loss": 0.04567})
+    assert isinstance(console.file, io.StringIO)
+    told = console.file.getvalue()
+    if terminal:
+        assert all(part in told for part in ("deeper", "9500/17500", "loss 0.046", "left"))
+    else:
+        assert told == "deeper: step 9500 of 17500, loss 0.046\n"
 
 
 def test_trouble_in_the_pool_is_told() -> None:

@@ -10,25 +10,42 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+import torch
 from PIL import Image
 
 from actalker.checkpoint import verify
 from actalker.puppet.clip import training_clip
+from actalker.training.loop import logged
 from tests.course import ROOT
 from tests.tasks.test_footage import film
 
 STAGES = ("audio", "motion", "identity", "unet", "deeper", "finish")
-TRAIN = """
+PLAN = """
 import sys
 from pathlib import Path
-from actalker.training.demo import Plan
+from prefect import flow
+from actalker.training.demo import ENCODERS, Plan, fit, train_encoder
 from actalker.training.diffusion import Recipe
-from flows.train import train_checkpoint
+from flows.train import LARGE, train_checkpoint, train_on_workers
 encoders = dict(audio_steps=21, motion_steps=21, identity_steps=21)
 network = dict(network_steps=21, deeper_steps=21, deeper_recipe=Recipe())  # of people who are encoded already
 plan = Plan(**encoders, **network, people=2, finish_steps=21, finish_people=2)
 folder, footage = Path(sys.argv[1]), Path(sys.argv[2]) if len(sys.argv) > 2 else None
-train_checkpoint(folder, folder / "checkpoint", plan, footage)
+tell = lambda stage, step, steps, metrics: print(stage, step, "of", steps, *metrics)
+"""
+TRAIN = f"""{PLAN}
+train_checkpoint(folder, folder / "checkpoint", plan, footage, tell)
+"""
+TRAIN_ON_WORKERS = f"""{PLAN}
+@flow
+def train():
+    for name in ENCODERS:
+        train_encoder(folder, plan, name)
+    fit(folder, plan)
+    for stage in LARGE:
+        train_on_workers(folder, plan, stage, workers=2, use_gpu=False, on_step=tell)
+
+train()
 """
 
 
@@ -43,7 +60,9 @@ def test_all_stages_leave_a_checkpoint_logs_curves_and_samples(
     folder = tmp_path / "training"
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PREFECT_API_URL": prefect_server}
     command = [sys.executable, "-c", TRAIN, str(folder), *([str(manifest)] if footage else [])]
-    subprocess.run(command, env=environment, cwd=ROOT, check=True)
+    told = subprocess.run(command, env=environment, cwd=ROOT, check=True, capture_output=True, text=True)
+    for stage in STAGES:
+        assert f"{stage} 20 of 21 loss" in told.stdout
     assert len(verify(folder / "checkpoint")) == 4
     for stage in STAGES:
         log = pq.read_table(folder / stage / "metrics.parquet")
@@ -52,3 +71,16 @@ def test_all_stages_leave_a_checkpoint_logs_curves_and_samples(
         assert (folder / stage / "curves.png").stat().st_size > 2000
     with Image.open(folder / "samples.png") as sheet:
         assert sheet.size == (8 * 256, 4 * 256)
+
+
+@pytest.mark.slow
+def test_several_workers_share_the_steps_and_what_they_log_is_told_here(prefect_server: str, tmp_path: Path) -> None:
+    """As with several GPUs, on CPUs."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PREFECT_API_URL": prefect_server}
+    command = [sys.executable, "-c", TRAIN_ON_WORKERS, str(tmp_path)]
+    told = subprocess.run(command, env=environment, cwd=ROOT, check=True, capture_output=True, text=True)
+    for stage in ("unet", "deeper", "finish"):
+        assert f"{stage} 20 of 21 time_s loss" in told.stdout
+        assert [line["step"] for line in logged(tmp_path / stage)] == [20]
+        assert torch.load(tmp_path / stage / "state.pt", weights_only=True)["step"] == 21
+    assert not told.stderr  # Ray's own talk is no news

@@ -3,7 +3,7 @@ import itertools
 import numpy as np
 import pytest
 
-from actalker.puppet.clip import babbling_clip, held_out_clip, training_clip
+from actalker.puppet.clip import babbling_clip, held_out_clip, held_out_rondo, training_clip
 from actalker.puppet.espeak import Speech, Unit, synthesise
 from actalker.puppet.performance import gestures, performance
 from actalker.puppet.sentences import HELD_OUT, babble, paragraph
@@ -85,6 +85,33 @@ def test_clips_are_pure_functions_and_the_evaluation_is_kept_apart() -> None:
     training = " ".join(paragraph(seed, 3) for seed in range(200))
     assert not any(sentence in training for sentence in HELD_OUT)
     assert held_out_clip(0, 30).person not in {training_clip(seed, 1).person for seed in range(50)}
+
+
+def test_a_rondo_ends_as_it_began() -> None:
+    clip = held_out_rondo(1, 300, 100)
+    assert clip.frames == 300
+    assert clip.person == held_out_clip(1, 1).person
+    audio = clip.audio()
+    assert np.abs(audio[: 100 * 640] - audio[200 * 640 :]).max() < 1e-3
+    first, last = (
+        np.array([list(vars(face).values()) for face in part]) for part in (clip.faces[:100], clip.faces[200:])
+    )
+    assert np.abs(first[:, 4:] - last[:, 4:]).max() < 1e-9  # gestures
+    assert np.abs(first[5:] - last[5:]).max() < 1e-6  # the mouth too, once the silence before is forgotten
+    assert {tuple(face) for face in first} != {tuple(vars(face).values()) for face in clip.faces[100:200]}
+    shifts = [[face.x, face.y] for face in clip.faces]
+    assert np.abs(np.diff(shifts, axis=0)).max() < 0.002  # and on the way back nothing jumps
+    words = [word.text for word in clip.speech.words]
+    starts = [word.start_sample for word in clip.speech.words]
+    assert starts == sorted(starts)
+    theme = sum(start < 100 * clip.speech.sample_rate // FPS for start in starts)
+    assert words[-theme:] == words[:theme]
+
+
+@pytest.mark.parametrize(("frames", "theme", "reason"), [(200, 95, "no room"), (300, 30, "no sentence fits")])
+def test_a_rondo_needs_room(frames: int, theme: int, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        held_out_rondo(1, frames, theme)
 
 
 def test_babble_brings_every_phoneme_beside_many_others() -> None:

@@ -5,7 +5,15 @@ import pytest
 from actalker.checkpoint import verify
 from actalker.talker import Talker
 from actalker.training.charts import read_log, write_curves
-from actalker.training.demo import Plan, deepen_network, export, train_encoders, train_finish, train_network
+from actalker.training.demo import (
+    ENCODERS,
+    Plan,
+    deepen_network,
+    export,
+    train_encoder,
+    train_finish,
+    train_network,
+)
 from actalker.training.diffusion import GATES, Recipe
 from actalker.training.evaluation import evaluate, write
 
@@ -27,7 +35,9 @@ def test_every_stage_trains_and_the_result_is_a_checkpoint_that_renders_and_is_j
     folder, checkpoint = tmp_path / "training", tmp_path / "checkpoint"
     seen: list[int] = []
     for _ in range(2):  # the second time everything is finished, and returns at once
-        for stage in (train_encoders, train_network, deepen_network, train_finish):
+        for name in ENCODERS:
+            train_encoder(folder, SHORT, name, lambda step, _: seen.append(step))
+        for stage in (train_network, deepen_network, train_finish):
             stage(folder, SHORT, lambda step, _: seen.append(step))
     export(folder, checkpoint)
     assert sum(report.size_bytes for report in verify(checkpoint)) < 30e6
