@@ -12,6 +12,7 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
     TaskID,
     TextColumn,
     TimeElapsedColumn,
@@ -24,34 +25,25 @@ from tasks.job import FPS, Outcome, Segment
 from tasks.journal import BatchStarted, Event, SegmentEnded, VideoEnded, VideoPlanned
 from tasks.report import BatchReport
 
-_PACE_PERIOD_S = 300.0
-"""A logged step of a training comes every few seconds: shorter stretches would give a restless time left."""
 COLOURS = {"done": "green", "reused": "cyan", "failed": "red", "rendering": "yellow"}
 
 
-class Screen:
-    """Shows rows, segments, frames per second and the time left; a context manager.
+class _Bars:
+    """Named bars with a note each, live on a terminal; a context manager."""
 
-    Args:
-        console: Where to; when it is no terminal, every ended row is a line.
-    """
-
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, *columns: ProgressColumn, pace_period_s: float = 30.0) -> None:
         self.console = console
-        self.batch_id = ""
-        self._guard = threading.Lock()
-        self._began = time.monotonic()
-        self._planned: dict[str, int] = {}
-        self._done: dict[str, int] = {}
-        columns = (
+        self._progress = Progress(
             TextColumn("{task.description:9}"),
             BarColumn(),
             MofNCompleteColumn(),
             TextColumn("{task.fields[note]}"),
+            TimeElapsedColumn(),
+            *columns,
+            console=console,
+            disable=not console.is_terminal,
+            speed_estimate_period=pace_period_s,
         )
-        self._progress = Progress(*columns, TimeElapsedColumn(), console=console, disable=not console.is_terminal)
-        self._rows_bar: TaskID = self._progress.add_task("rows", total=None, note="")
-        self._segments_bar: TaskID = self._progress.add_task("segments", total=0, note="")
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -59,6 +51,24 @@ class Screen:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._progress.stop()
+
+
+class Screen(_Bars):
+    """Shows rows, segments, frames per second and the time left; a context manager.
+
+    Args:
+        console: Where to; when it is no terminal, every ended row is a line.
+    """
+
+    def __init__(self, console: Console) -> None:
+        super().__init__(console)
+        self.batch_id = ""
+        self._guard = threading.Lock()
+        self._began = time.monotonic()
+        self._planned: dict[str, int] = {}
+        self._done: dict[str, int] = {}
+        self._rows_bar: TaskID = self._progress.add_task("rows", total=None, note="")
+        self._segments_bar: TaskID = self._progress.add_task("segments", total=0, note="")
 
     def hears(self, event: Event | PoolEvent) -> None:
         """See `flows.audience.Audience`."""
@@ -115,7 +125,7 @@ class Screen:
             self.console.print(f"        {escape(note)}", highlight=False)
 
 
-class TrainingScreen:
+class TrainingScreen(_Bars):
     """Shows the stages of a training, how far each is and its loss; a context manager.
 
     Args:
@@ -125,27 +135,9 @@ class TrainingScreen:
     _LINE_EVERY = 500
 
     def __init__(self, console: Console) -> None:
-        self.console = console
+        # A logged step comes every few seconds: over shorter stretches the time left would be restless.
+        super().__init__(console, TextColumn("left"), TimeRemainingColumn(), pace_period_s=300.0)
         self._bars: dict[str, TaskID] = {}
-        columns = (
-            TextColumn("{task.description:9}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[note]}"),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
-        )
-        self._progress = Progress(
-            *columns, console=console, disable=not console.is_terminal, speed_estimate_period=_PACE_PERIOD_S
-        )
-
-    def __enter__(self) -> Self:
-        self._progress.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._progress.stop()
 
     def hears(self, stage: str, step: int, steps: int, metrics: Mapping[str, float]) -> None:
         """See `flows.train.OnStep`."""

@@ -102,8 +102,8 @@ def _told(run: Path, tell: OnMetrics) -> Iterator[None]:
             ended = over.wait(_LOOKED_EVERY_S)
             for line in logged(run):
                 if line["step"] > told:
-                    told = line.pop("step")
-                    tell(int(told), line)
+                    told = line["step"]
+                    tell(int(told), {name: figure for name, figure in line.items() if name not in {"step", "time_s"}})
 
     before = max((line["step"] for line in logged(run)), default=0.0)
     with ThreadPoolExecutor(1) as thread:

@@ -80,7 +80,7 @@ def test_several_workers_share_the_steps_and_what_they_log_is_told_here(prefect_
     command = [sys.executable, "-c", TRAIN_ON_WORKERS, str(tmp_path)]
     told = subprocess.run(command, env=environment, cwd=ROOT, check=True, capture_output=True, text=True)
     for stage in ("unet", "deeper", "finish"):
-        assert f"{stage} 20 of 21 time_s loss" in told.stdout
+        assert f"{stage} 20 of 21 loss" in told.stdout
         assert [line["step"] for line in logged(tmp_path / stage)] == [20]
         assert torch.load(tmp_path / stage / "state.pt", weights_only=True)["step"] == 21
     assert not told.stderr  # Ray's own talk is no news

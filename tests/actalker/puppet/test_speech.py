@@ -93,14 +93,12 @@ def test_a_rondo_ends_as_it_began() -> None:
     assert clip.person == held_out_clip(1, 1).person
     audio = clip.audio()
     assert np.abs(audio[: 100 * 640] - audio[200 * 640 :]).max() < 1e-3
-    first, last = (
-        np.array([list(vars(face).values()) for face in part]) for part in (clip.faces[:100], clip.faces[200:])
-    )
+    faces = np.array([list(vars(face).values()) for face in clip.faces])
+    first, last = faces[:100], faces[200:]
     assert np.abs(first[:, 4:] - last[:, 4:]).max() < 1e-9  # gestures
     assert np.abs(first[5:] - last[5:]).max() < 1e-6  # the mouth too, once the silence before is forgotten
-    assert {tuple(face) for face in first} != {tuple(vars(face).values()) for face in clip.faces[100:200]}
-    shifts = [[face.x, face.y] for face in clip.faces]
-    assert np.abs(np.diff(shifts, axis=0)).max() < 0.002  # and on the way back nothing jumps
+    assert np.abs(first - faces[100:200]).max() > 0.1  # between them it is another
+    assert np.abs(np.diff(faces[:, 9:11], axis=0)).max() < 0.002  # and on the way back the head does not jump
     words = [word.text for word in clip.speech.words]
     starts = [word.start_sample for word in clip.speech.words]
     assert starts == sorted(starts)
