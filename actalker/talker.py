@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from actalker.checkpoint import CheckpointConfig, Options, load_part, read_config
 from actalker.doubling import doubled
 from actalker.encoders.crops import guide_picture, region_masks
-from actalker.encoders.interface import Autoencoder, Encoders
+from actalker.encoders.interface import Autoencoder, Encoders, LidEncoders
 from actalker.network import SpatialGuide, UNet
 from actalker.sampling import IsCancelled, OnStep, Scene, decode, denoise
 from actalker.shapes import FRAME_SAMPLES, Box, Size, render_size
@@ -38,6 +38,9 @@ class Controls:
     """(n, H, W, 3) frames at 25 per second, whose expression and pose an open motion gate follows."""
     driving_face: Box | None = None
     """Where the driving frames' face is, in their pixels; needed with them."""
+    lids: NDArray[np.float32] | None = None
+    """(F,) how far the lids are shut in the frames to render, 0 to 1, behind a closed motion gate; for a talker that
+    `takes_lids`."""
     span: tuple[int, int] | None = None
     """Half-open range of frames at 25 per second to render; sound outside it is heard as context. None: all."""
 
@@ -46,6 +49,8 @@ class Controls:
             raise ValueError("both gates are closed: nothing would drive the face")
         if self.motion_gate and (self.driving is None or self.driving_face is None):
             raise ValueError("an open motion gate needs driving frames and their face box")
+        if self.motion_gate and self.lids is not None:
+            raise ValueError("lids are for a closed motion gate: an open one brings the driver's")
 
 
 @dataclass(frozen=True)
@@ -86,6 +91,11 @@ class Talker:
         """The checkpoint's own options: start from these, `dataclasses.replace` what you mean to change."""
         return self.config.options
 
+    @property
+    def takes_lids(self) -> bool:
+        """Whether it blinks when told to, by `Controls.lids`, and never else: the published network does by itself."""
+        return isinstance(self._encoders, LidEncoders)
+
     def plan(self, portrait: Size, samples: int, controls: Controls, options: Options) -> Plan:
         """Frames, size and noise shape for a portrait of this size and so many sound samples (0 without sound).
 
@@ -125,6 +135,8 @@ class Talker:
             raise ValueError("an open audio gate needs sound")
         samples = 0 if audio is None else len(audio)
         plan = self.plan(Size(*portrait.shape[:2]), samples, controls, options)
+        if controls.lids is not None and not (self.takes_lids and len(controls.lids) == plan.frames):
+            raise ValueError(f"lids of {len(controls.lids)} frames, for {plan.frames} of a talker that may take none")
         resized = self._resized(portrait, plan.size)
         scene = self._scene(portrait, resized, audio, controls, options, plan)
         latents = denoise(
@@ -154,7 +166,7 @@ class Talker:
     ) -> Scene:
         """Everything that the clip depends on, on the device and in the network's type."""
         box = controls.face.scaled(Size(*portrait.shape[:2]), plan.size).within(plan.size)
-        gates = (controls.audio_gate, controls.motion_gate)
+        gates = (controls.audio_gate, controls.motion_gate or controls.lids is not None)
         guide = guide_picture(box, resized[0] / 2 + 0.5, self.config.picture.guide)
         silence = self._encoders.silence()
         return Scene(
@@ -179,6 +191,8 @@ class Talker:
             tokens[0] = self._encoders.audio(torch.from_numpy(audio).to(self.device))[chosen]
         if controls.motion_gate and controls.driving is not None and controls.driving_face is not None:
             tokens[1] = self._encoders.motion(self._tensor(controls.driving[chosen]), controls.driving_face)
+        elif controls.lids is not None and isinstance(self._encoders, LidEncoders):
+            tokens[1] = self._encoders.lids(torch.from_numpy(controls.lids[:: self._stride]).to(self.device))
         return tuple(signal.to(self.dtype) for signal in tokens)
 
     def _frames(self, latents: Tensor, resized: Tensor, options: Options) -> Picture:

@@ -38,6 +38,15 @@ def train(
             help="CSV of videos to train on: columns video, face_box. Default: drawn heads.", show_default=False
         ),
     ] = None,
+    start: Annotated[
+        Path | None,
+        typer.Option(
+            help="Checkpoint to begin with: its network and finish are trained on. Default: from nothing.",
+            exists=True,
+            file_okay=False,
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Train the demo checkpoint, or go on: on drawn heads or on footage, on this CPU or on every GPU there is.
 
@@ -45,12 +54,15 @@ def train(
     """
     be_quiet_and_offline()
     from actalker.training.demo import Plan
+    from actalker.training.start import another_cycle
     from flows.screen import TrainingScreen
     from flows.train import train_checkpoint
 
     plan = Plan(network_steps=steps) if steps else Plan()
+    if start:
+        plan = another_cycle(plan)
     with TrainingScreen(Console(highlight=False)) as screen:
-        made = train_checkpoint(folder, checkpoint, plan, footage, screen.hears)
+        made = train_checkpoint(folder, checkpoint, plan, footage, screen.hears, start)
     screen.console.print(f"Checkpoint: {made}", soft_wrap=True)
 
 
@@ -87,13 +99,13 @@ def evaluate(
         (DEMO_CHECKPOINT / "minute.md").write_text(table)
         console.print(table, soft_wrap=True)
         return
-    from actalker.training import evaluation
+    from actalker.training import evaluation, scores
 
     judged = evaluation.evaluate(
         checkpoint, clips, frames, lambda row: console.print(f"clip {row.clip}: mouth and sound {row.audio_open:.2f}")
     )
     if (clips, frames) == (evaluation.CLIPS, evaluation.FRAMES):
-        evaluation.write(judged, checkpoint)
+        scores.write(judged, checkpoint)
     console.print(judged.markdown())
 
 

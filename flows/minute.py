@@ -17,8 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from actalker.puppet.clip import SAMPLE_RATE, Clip, held_out_rondo
-from actalker.puppet.face import REST
+from actalker.puppet.clip import SAMPLE_RATE, Clip, asked_of, held_out_rondo
 from actalker.puppet.measure import Reader
 from actalker.training.evaluation import Curves, heard_scores, mixed_scores, moved_scores, truth_of
 from flows.batch import render_batch
@@ -112,17 +111,11 @@ def judge(
     joints = [slice(max(start - 1, 0), end) for (_, end), (start, _) in pairwise(spans)]
     if not joints:
         return Minute(scores, 0, float("nan"), float("nan"))
-    shown, drawn = _joint_steps(frames, joints), _joint_steps(asked_for(name, clip, driver).pictures(SIZE), joints)
+    hears, moves = ROWS[name]
+    asked = asked_of(clip, driver if moves else None, sound=hears)
+    shown, drawn = _joint_steps(frames, joints), _joint_steps(asked.pictures(SIZE), joints)
     worst = int(shown.argmax())
     return Minute(scores, len(joints), float(shown[worst]), float(drawn[worst]))
-
-
-def asked_for(name: str, clip: Clip, driver: Clip) -> Clip:
-    """The clip's person doing what the row's signals say, on a head that holds still, and nothing else."""
-    lips = driver.faces if name == "driving" else clip.faces
-    gestures = (REST,) * clip.frames if name == "sound" else driver.faces
-    faces = tuple(gesture.held().saying(mouth) for mouth, gesture in zip(lips, gestures, strict=True))
-    return Clip(clip.person, clip.speech, faces)
 
 
 def _joint_steps(frames: NDArray[np.uint8], joints: Sequence[slice]) -> NDArray[np.float64]:

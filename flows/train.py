@@ -16,8 +16,10 @@ from actalker.training import demo
 from actalker.training.charts import read_log, write_curves
 from actalker.training.evaluation import contact_sheet
 from actalker.training.loop import Metrics, OnMetrics, logged
+from actalker.training.start import begin_from
 from actalker.training.takes import Video
 from tasks import ray_session
+from tasks.errors import BadInput
 from tasks.footage import Footage
 
 LARGE = {demo.SHALLOW: demo.train_network, demo.NETWORK: demo.deepen_network, demo.FINISH: demo.train_finish}
@@ -31,7 +33,12 @@ _LOOKED_EVERY_S = 1.0
 
 @flow(name="train", persist_result=False, validate_parameters=False)
 def train_checkpoint(
-    folder: Path, checkpoint: Path, plan: demo.Plan, footage: Path | None = None, on_step: OnStep | None = None
+    folder: Path,
+    checkpoint: Path,
+    plan: demo.Plan,
+    footage: Path | None = None,
+    on_step: OnStep | None = None,
+    start: Path | None = None,
 ) -> Path:
     """Run, or go on with, every stage in `folder`, and write the checkpoint.
 
@@ -41,22 +48,32 @@ def train_checkpoint(
     Args:
         footage: A manifest of videos (see `tasks.footage`) that transform, network and finish are trained on; the
             encoders' truth is drawn people's all the same.
+        start: A checkpoint to begin with: its encoders and transform are kept, its network and finish trained on.
 
     Raises:
-        BadInput: The footage cannot be used; said before anything is trained.
+        BadInput: The footage or the start cannot be used; said before anything is trained.
     """
+    if start is not None:
+        try:
+            begin_from(start, folder, plan)
+        except ValueError as error:
+            raise BadInput(str(error), "Name the bundled checkpoint, or one that `actalker train` made.") from error
     videos = Footage(footage, folder / "footage", plan.config.picture.short_edge) if footage else ()
     for name in demo.ENCODERS:
         demo.train_encoder(folder, plan, name, reporter(folder, plan, name, on_step))
     demo.fit(folder, plan, videos)
     workers = torch.cuda.device_count()
+    stages = STAGES if start is None else tuple(stage for stage in STAGES if stage != demo.SHALLOW)
     for stage, train in LARGE.items():
+        if stage not in stages:
+            continue
         if workers:
             train_on_workers(folder, plan, stage, workers, use_gpu=True, footage=videos, on_step=on_step)
         else:
             train(folder, plan, reporter(folder, plan, stage, on_step), footage=videos)
-    for stage in STAGES:
-        publish_log(folder / stage)
+    for stage in stages:
+        if logged(folder / stage):
+            publish_log(folder / stage)
     sample_sheet(folder, plan, demo.NETWORK)
     demo.export(folder, checkpoint, plan.config)
     return checkpoint

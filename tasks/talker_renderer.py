@@ -5,6 +5,7 @@ others from the segment's own seed. It is drawn on the CPU, so that it is the sa
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -14,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from actalker.checkpoint import WeightsError, verify
+from actalker.puppet.performance import blinks
 from actalker.sampling import CancelledError
 from actalker.shapes import AUDIO_HZ, FRAME_SAMPLES, Size
 from actalker.talker import Controls, Plan, Talker
@@ -22,6 +24,9 @@ from tasks.errors import BadInput, Cancelled
 from tasks.job import OVERLAP_FRAMES, SAMPLE_RATE, Job, Segment
 from tasks.portrait import Portrait, portrait_of, usable_face
 from tasks.segment_sound import read_sound
+
+_LIDS_REST = OVERLAP_FRAMES + 4
+"""Frames at either end of a segment in which it does not blink by itself."""
 
 
 class TalkerRenderer:
@@ -55,6 +60,8 @@ class TalkerRenderer:
         """Yield frames in RGB, all of them when the clip is done."""
         portrait = portrait_of(job.portrait, job.width, job.height, job.face_box)
         controls = _controls(job, segment, portrait)
+        if self._talker.takes_lids and not controls.motion_gate:
+            controls = replace(controls, lids=lids_of(segment))
         sound = speech_sound(segment) if job.audio_gate else None
         size = Size(*portrait.pixels.shape[:2])
         try:
@@ -89,6 +96,20 @@ def segment_noise(segment: Segment, plan: Plan) -> torch.Tensor:
         elif finished >= tail:
             noise[index] = shared[finished - tail]
     return noise
+
+
+def lids_of(segment: Segment) -> NDArray[np.float32]:
+    """How far the lids are shut in every frame of a segment that nobody drives, 0 to 1: (frames,).
+
+    It blinks by its own seed, so that the same sentence blinks alike wherever it stands; and well away from its ends,
+    where its neighbours must see the same.
+    """
+    curve = np.zeros(segment.frames, np.float32)
+    inner = curve[_LIDS_REST:-_LIDS_REST]
+    inner[:] = blinks(np.random.default_rng([segment.seed, 0xB11]), len(inner))
+    while inner.size and inner[-1]:  # no blink that would not end
+        inner[-1], inner = 0, inner[:-1]
+    return curve
 
 
 def speech_sound(segment: Segment) -> NDArray[np.float32]:

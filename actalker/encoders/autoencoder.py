@@ -4,9 +4,12 @@ N pictures of H x W; C latent channels on a grid of h x w = H / 16, W / 16; P = 
 
 Trained from nothing on one core, SVD's autoencoder reached 20.7 dB in 4 minutes, where the principal components of
 patches give 31.6 dB at once. So encoder and decoder are linear. What the components lose of the portrait is kept and
-added to every frame, so that what holds still is exact; a small convolutional net over space and time cleans the result
-of what does not fit where something moves, and of what the network leaves behind: patch edges, grain and flicker.
+added to every frame, so that what holds still is exact; a small convolutional net over space and time carries the
+portrait to where things have moved, and cleans the result of what the network leaves behind: patch edges, grain and
+flicker.
 """
+
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -60,8 +63,8 @@ class PatchAutoencoder(nn.Module):
         portrait: (3, H, W) of them all.
         """
         lost = self.lost(portrait)
-        result: Tensor = self.finish(self.linear(latents) + lost, portrait, lost, frames)
-        return result
+        finished: Finished = self.finish(self.linear(latents) + lost, portrait, lost, frames)
+        return finished.pictures
 
     @torch.no_grad()
     def fit(self, patches: Tensor, weights: Tensor) -> None:
@@ -81,14 +84,27 @@ class PatchAutoencoder(nn.Module):
         self.scale.copy_(spread.clamp_min(1.0).rsqrt())
 
 
+class Finished(NamedTuple):
+    """What the finish makes, (N, 3, H, W) each."""
+
+    pictures: Tensor
+    carried: Tensor
+    """The portrait carried to where it is seen in each of them."""
+    painted: Tensor
+    """The pictures without anything finer than the grid of 1/4."""
+
+
 class Finish(nn.Module):
     """Residual convolutions over space and over neighbouring frames, on a grid of 1/4; it starts as the identity.
 
-    It is told the portrait, so that it can tell grain from movement, and which detail was taken over from it. For every
-    pixel it says what to add, how much of that detail is to go, as behind a lid that closes, how much of what has
-    changed, as on a cheek where nothing moves, and how much of what is finer than the grid, as on the lid itself: to
-    paint the exact opposite of any of them is more than its few channels can. On its way it looks at the whole eye or
-    mouth, on a grid of 1/8.
+    It is told the portrait, so that it can tell grain from movement, and which detail was taken over from it. First it
+    looks at the whole eye or mouth, on a grid of 1/8, and says from where in the portrait every place has come: a chin,
+    a beard or a brow that has moved is the portrait's own, as sharp as it was, at another place (as in Siarohin et al.
+    2019, "First order motion model", section 3.2; here the movement is read from the pictures alone). Then, with that
+    in sight, it paints what the portrait does not have, as a closed lid, without detail. And it says for every pixel
+    what to add, and how much is to go of five things: the portrait's detail; what has changed, as on a cheek where
+    nothing moves; what is finer than the grid; what differs from the portrait carried there; and what differs from the
+    painting. To add the exact opposite of any of them is more than its few channels can.
     """
 
     def __init__(self, width: int, blocks: int, coarse_width: int, coarse_blocks: int) -> None:
@@ -99,14 +115,17 @@ class Finish(nn.Module):
         self.down = nn.Conv2d(width, coarse_width, 3, stride=2, padding=1)
         self.coarse = nn.ModuleList(FinishBlock(coarse_width) for _ in range(coarse_blocks))
         self.up = nn.Conv2d(coarse_width, width, 1)
+        self.flow = nn.Conv2d(width, 2, 3, padding=1)
+        self.see_carried = nn.Conv2d(planes, width, 3, padding=1)
         self.after = nn.ModuleList(FinishBlock(width) for _ in range(blocks - before))
-        self.conv_out = nn.Conv2d(width, planes + 3 * FOLD * FOLD, 3, padding=1)
-        for silent in (self.up, self.conv_out):
+        self.paint = nn.Conv2d(width, 3, 3, padding=1)
+        self.conv_out = nn.Conv2d(width, planes + 5 * FOLD * FOLD, 3, padding=1)
+        for silent in (self.up, self.flow, self.see_carried, self.paint, self.conv_out):
             for weight in silent.parameters():
                 nn.init.zeros_(weight)
 
-    def forward(self, pictures: Tensor, portrait: Tensor, lost: Tensor, frames: int) -> Tensor:
-        """(N, 3, H, W) of N / `frames` clips of one portrait, (3, H, W) as what it lost -> the same, cleaner."""
+    def forward(self, pictures: Tensor, portrait: Tensor, lost: Tensor, frames: int) -> Finished:
+        """Clean pictures (N, 3, H, W) of N / `frames` clips of one portrait, (3, H, W) as what it lost."""
         told = torch.cat([pictures, portrait.expand_as(pictures), lost.expand_as(pictures)], dim=1)
         x = self.conv_in(F.pixel_unshuffle(told, FOLD).contiguous(memory_format=torch.channels_last))
         for block in self.before:
@@ -115,14 +134,47 @@ class Finish(nn.Module):
         for block in self.coarse:
             seen = block(seen, frames)
         x = x + F.interpolate(self.up(F.silu(seen)), scale_factor=2.0, mode="bilinear")
+        moved = carry(portrait, self.flow(F.silu(x))).to(pictures.dtype)
+        unlike = F.pixel_unshuffle(moved - pictures, FOLD).contiguous(memory_format=torch.channels_last)
+        x = x + self.see_carried(unlike)
         for block in self.after:
             x = block(x, frames)
-        found = F.pixel_shuffle(self.conv_out(F.silu(x)), FOLD)
-        added, faded, calmed, smoothed = found[:, :3], found[:, 3:4], found[:, 4:5], found[:, 5:]
-        smooth = F.interpolate(F.avg_pool2d(pictures, FOLD), scale_factor=float(FOLD), mode="bilinear")
-        changes = (faded * lost, calmed * (pictures - portrait), smoothed * (pictures - smooth))
-        result: Tensor = pictures + added - sum(changes)
-        return result
+        x = F.silu(x)
+        painted = _finer(F.avg_pool2d(portrait, FOLD) + self.paint(x))
+        found = F.pixel_shuffle(self.conv_out(x), FOLD)
+        added, faded, calmed, smoothed, carried, covered = torch.split(found, [3, 1, 1, 1, 1, 1], dim=1)
+        changes = (
+            faded * lost,
+            calmed * (pictures - portrait),
+            smoothed * (pictures - _finer(F.avg_pool2d(pictures, FOLD))),
+            carried * (pictures - moved),
+            covered * (pictures - painted),
+        )
+        return Finished(pictures + added - sum(changes), moved, painted)
+
+
+def _finer(x: Tensor) -> Tensor:
+    """(N, C, H / 4, W / 4) -> (N, C, H, W), between its values."""
+    return F.interpolate(x, scale_factor=float(FOLD), mode="bilinear")
+
+
+def carry(portrait: Tensor, flow: Tensor) -> Tensor:
+    """The portrait, every place taken from where it was (backward warping, bilinear), in float32.
+
+    Args:
+        portrait: (3, H, W)
+        flow: (N, 2, H / 4, W / 4): how far right and down of every place its origin lies, in units of 4 pixels.
+
+    Returns:
+        (N, 3, H, W)
+    """
+    height, width = portrait.shape[1:]
+    with torch.autocast(flow.device.type, enabled=False):
+        pixels = FOLD * _finer(flow.float())
+        place = F.affine_grid(torch.eye(2, 3, device=flow.device)[None], [1, 1, height, width], align_corners=False)
+        away = pixels.movedim(1, 3) * pixels.new_tensor([2 / width, 2 / height])  # edges run from -1 to 1
+        sources = portrait.float().expand(len(flow), -1, -1, -1)
+        return F.grid_sample(sources, place + away, padding_mode="border", align_corners=False)
 
 
 class FinishBlock(nn.Module):

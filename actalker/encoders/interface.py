@@ -3,7 +3,7 @@
 Sound is (S,) mono at 16 kHz in [-1, 1]; D is the token width of the network.
 """
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from torch import Tensor
 
@@ -24,6 +24,14 @@ class Encoders(Protocol):
 
     def silence(self) -> tuple[Tensor, Tensor]:
         """Unconditional tokens of audio and motion, (T, D) each."""
+
+
+@runtime_checkable
+class LidEncoders(Protocol):
+    """Encoders that can say of a face that it blinks, with nobody's frames to show it."""
+
+    def lids(self, shut: Tensor) -> Tensor:
+        """How far the lids are shut in each of n frames, (n,) from 0 to 1 -> motion tokens (n, T, D)."""
 
 
 class Autoencoder(Protocol):

@@ -172,6 +172,12 @@ class SmallEncoders(nn.Module):
         """(n, 3, H, W) -> (n, 1, D)."""
         return self.motion_tokens(self.motion_encoder(face_crops(frames, box)))
 
+    def lids(self, shut: Tensor) -> Tensor:
+        """(n,) from 0, open, to 1 -> (n, 1, D): nothing else moves."""
+        signals = shut.new_zeros(len(shut), len(MOTION_SIGNALS))
+        signals[:, MOTION_SIGNALS.index("blink")] = shut
+        return self.motion_tokens(signals)
+
     def silence(self) -> tuple[Tensor, Tensor]:
         """The tokens of features that are all zero."""
         zeros = self.audio_projection.proj1.weight.new_zeros

@@ -67,6 +67,25 @@ class Clip:
         return draw(self.person, REST, size)
 
 
+def asked_of(
+    clip: Clip, driver: Clip | None = None, sound: bool = True, lids: npt.NDArray[np.floating] | None = None
+) -> Clip:
+    """The clip's person doing what these signals ask of a head that holds still, and nothing else.
+
+    Args:
+        driver: Whose gestures are followed; nobody's: the face rests.
+        sound: Whether the mouth follows the clip's own speech; if not, it is the driver's.
+        lids: How far those of a resting face are shut in every frame.
+    """
+    if driver is not None:
+        gestures = [face.held() for face in driver.faces]
+    else:
+        gestures = [replace(REST, blink=float(shut)) for shut in (np.zeros(clip.frames) if lids is None else lids)]
+    if sound:
+        gestures = [gesture.saying(face) for gesture, face in zip(gestures, clip.faces, strict=True)]
+    return replace(clip, faces=tuple(gestures))
+
+
 def babbling_clip(seed: int, frames: int) -> Clip:
     """Clip of any voice that babbles; for what must understand any speech."""
     rng = np.random.default_rng([seed, 0xBAB1])

@@ -32,7 +32,7 @@ def gestures(seed: int, frames: int) -> Curve:
     gaze_x, gaze_y = _saccades(rng, frames) * 0.55, _saccades(rng, frames) * 0.35
     shift_x, shift_y = _wander(rng, frames, 0.30) * _HEAD_SHIFT, _wander(rng, frames, 0.35) * _HEAD_SHIFT
     roll, yaw = _wander(rng, frames, 0.30) * _HEAD_ROLL_DEG, _wander(rng, frames, 0.25) * 0.35
-    return np.stack([brow, _blinks(rng, frames), smile, gaze_x, gaze_y, shift_x, shift_y, roll, yaw], axis=1)
+    return np.stack([brow, blinks(rng, frames), smile, gaze_x, gaze_y, shift_x, shift_y, roll, yaw], axis=1)
 
 
 def _wander(rng: np.random.Generator, frames: int, bandwidth_hz: float) -> Curve:
@@ -55,7 +55,8 @@ def _events(rng: np.random.Generator, frames: int, every_s: float, hold_s: float
     return curve
 
 
-def _blinks(rng: np.random.Generator, frames: int) -> Curve:
+def blinks(rng: np.random.Generator, frames: int) -> Curve:
+    """How far the lids are shut, 0 to 1: for 200 ms every 1.2 to 4 s."""
     curve, at = np.zeros(frames + len(_BLINK)), int(rng.integers(5, 50))
     while at < frames:
         curve[at : at + len(_BLINK)] = _BLINK

@@ -9,8 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from actalker.training.demo import Plan, export, network_objective
-from actalker.training.evaluation import Table, evaluate
+from actalker.training.evaluation import evaluate
 from actalker.training.loop import OnMetrics, Run, Schedule
+from actalker.training.scores import Table
 
 
 def _network(**changes: object) -> Callable[[Plan], Plan]:

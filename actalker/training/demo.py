@@ -37,6 +37,7 @@ from actalker.training.takes import FootageTakes, PuppetTakes, Takes, Video
 ENCODERS = ("audio", "motion", "identity")
 SHALLOW, NETWORK, FINISH = "unet", "deeper", "finish"
 """The stages, named like their folders: the network has two."""
+TRANSFORM = "transform.safetensors"
 
 DEMO = CheckpointConfig(
     network=NetworkConfig(
@@ -103,9 +104,9 @@ class Plan:
     deeper_recipe: Recipe = field(default_factory=lambda: DEEPER)
     deeper_steps: int = 17500
     deeper_rate: float = 8e-4
-    finish_steps: int = 26000
+    finish_steps: int = 39500
+    finish_rate: float = 2e-3
     finish_people: int = 1000
-    finish_guidance: float = 1.4
 
     def steps(self, stage: str) -> int:
         """How many a stage has."""
@@ -146,7 +147,7 @@ def takes_of(folder: Path, plan: Plan, footage: Sequence[Video]) -> Takes:
 
 def fit(folder: Path, plan: Plan, footage: Sequence[Video] = ()) -> None:
     """Fit the autoencoder's transform, unless it is there."""
-    path = folder / "transform.safetensors"
+    path = folder / TRANSFORM
     if not path.exists():
         autoencoder = PatchAutoencoder(_patch_widths(plan.config))
         fit_transform(autoencoder, takes_of(folder, plan, footage), plan.people)
@@ -155,7 +156,7 @@ def fit(folder: Path, plan: Plan, footage: Sequence[Video] = ()) -> None:
 
 def fitted_autoencoder(folder: Path, config: CheckpointConfig) -> PatchAutoencoder:
     """An autoencoder with its fitted transform and an untrained finish."""
-    autoencoder, path = PatchAutoencoder(_patch_widths(config)), folder / "transform.safetensors"
+    autoencoder, path = PatchAutoencoder(_patch_widths(config)), folder / TRANSFORM
     fitted = load_file(path)
     if fitted.keys() != dict(autoencoder.named_buffers()).keys():
         raise ValueError(f"{path} holds another transform: remove it, and it is fitted again")
@@ -235,10 +236,9 @@ def train_finish(
     _load_averages(network.trainee, folder / NETWORK)
     torch.manual_seed(0)
     autoencoder = fitted_autoencoder(folder, plan.config).to(device)
-    objective = FinishObjective(
-        autoencoder, network, takes_of(folder, plan, footage), plan.finish_people, plan.finish_guidance
-    )
-    schedule = Schedule(plan.finish_steps, 2e-3, 20, cooldown_share=1.0, ema=0.98)
+    guidance = plan.config.options.sampling.guidance.signals
+    objective = FinishObjective(autoencoder, network, takes_of(folder, plan, footage), plan.finish_people, guidance)
+    schedule = Schedule(plan.finish_steps, plan.finish_rate, 100, cooldown_share=1.0, ema=0.99)
     Run(objective, schedule, folder / FINISH).train(on_metrics)
 
 

@@ -1,14 +1,12 @@
 """Judging a checkpoint on people, sentences and voices that it never saw, from the pixels of what it makes.
 
-Per clip three videos are made: by sound alone; by another person's clip alone; and by both, where the other person says
-something else. Mouth, brows, blinks and smile are read back by `puppet.measure.Reader` and compared with what was
-asked for.
+Per clip four videos are made: by sound alone; by sound and blinks of its own, as a row without a driving video is; by
+another person's clip alone; and by both, where the other person says something else. Mouth, brows, blinks and smile are
+read back by `puppet.measure.Reader` and compared with what was asked for.
 """
 
-import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -19,14 +17,16 @@ import torch
 
 from actalker.checkpoint import load_part, read_config
 from actalker.encoders.small import SmallEncoders, face_crops
-from actalker.puppet.clip import Clip, held_out_clip
+from actalker.puppet.clip import Clip, asked_of, held_out_clip
 from actalker.puppet.drawing import draw
 from actalker.puppet.measure import SIGNALS, Reader, correlation
-from actalker.puppet.performance import signal
+from actalker.puppet.performance import blinks, signal
 from actalker.puppet.person import Person
 from actalker.shapes import Size
 from actalker.talker import Controls, Talker
+from actalker.training.cleanness import clean_scores
 from actalker.training.pictures import to_tensor
+from actalker.training.scores import ClipScores, Table
 
 Curve = npt.NDArray[np.float64]
 Curves = Mapping[str, Curve]
@@ -38,94 +38,6 @@ CLIPS, FRAMES = 24, 100
 _SILENT_OPENING = 0.02  # the truth counts as closed below this
 _LAGS = range(-5, 6)
 _STILL = 3.0  # grey levels a pixel of the true clip may vary by and still count as not moving
-
-
-@dataclass(frozen=True)
-class ClipScores:
-    """One held-out clip. Correlations are Pearson's over its frames; nan where the truth does not move."""
-
-    clip: int
-    reader_open: float
-    """How well the measure itself reads the mouth, on the true frames; the next five likewise."""
-    reader_wide: float
-    reader_round: float
-    reader_smile: float
-    reader_brow: float
-    reader_blink: float
-    audio_open: float
-    audio_wide: float
-    audio_round: float
-    audio_range: float
-    """Spread of the opening, as a share of the truth's."""
-    audio_lag_frames: int
-    """Delay at which the opening correlates best."""
-    audio_silence: float
-    """Mean opening where the truth is closed; 1 is fully open."""
-    motion_open: float
-    motion_brow: float
-    motion_blink: float
-    motion_smile: float
-    both_open: float
-    """Mouth against the sound."""
-    both_driver_open: float
-    """Mouth against the driving clip's, which says something else."""
-    true_driver_open: float
-    """The sound's own mouth against the driving clip's: they meet by chance, and a perfect result would as often."""
-    both_brow: float
-    both_blink: float
-    still_psnr_db: float
-    """Of the parts that do not move in the true clip, against the portrait."""
-    own_identity: float
-    """1 where the identity encoder finds what was made by sound nearest to its own portrait of all, else 0."""
-    seconds_per_frame: float
-    """Generation by sound alone, the portrait's encoding and all decoding included."""
-
-
-AIMS = {
-    **{f"reader_{name}": "0.97" for name in SIGNALS},
-    "audio_open": "0.93, every clip 0.85",
-    "audio_wide": "0.8",
-    "audio_round": "0.8",
-    "audio_range": "0.9 to 1.1",
-    "audio_lag_frames": "0 or 1",
-    "audio_silence": "under 0.10",
-    "motion_open": "0.8",
-    "motion_brow": "0.8",
-    "motion_blink": "0.8",
-    "motion_smile": "0.8",
-    "both_open": "0.85",
-    "both_driver_open": "at most 0.3",
-    "both_brow": "0.8",
-    "both_blink": "0.8",
-    "still_psnr_db": "30",
-    "own_identity": "1",
-    "seconds_per_frame": "0.1",
-}
-
-
-@dataclass(frozen=True)
-class Table:
-    """All clips' scores."""
-
-    rows: tuple[ClipScores, ...]
-
-    def summary(self) -> dict[str, tuple[float, float, float]]:
-        """Per column mean, smallest and largest value over the clips; nan where it is undefined for all of them."""
-        columns = [name for name in ClipScores.__dataclass_fields__ if name != "clip"]
-        found = {name: np.array([getattr(row, name) for row in self.rows], float) for name in columns}
-        defined = {name: column[~np.isnan(column)] for name, column in found.items()}
-        undefined = (float("nan"),) * 3
-        return {
-            name: (float(column.mean()), float(column.min()), float(column.max())) if len(column) else undefined
-            for name, column in defined.items()
-        }
-
-    def markdown(self) -> str:
-        """The summary as a table, beside what a checkpoint that really talks would reach."""
-        lines = ["| measure | mean | smallest | largest | aim |", "| --- | --- | --- | --- | --- |"]
-        for name, figures in self.summary().items():
-            lines.append(f"| {name} | {' | '.join(f'{figure:.3f}' for figure in figures)} | {AIMS.get(name, '')} |")
-        return "\n".join(lines) + "\n"
 
 
 def evaluate(
@@ -169,29 +81,27 @@ class Portraits:
         return int((self.known @ self._embed(pictures, person).mean(0)).argmax())
 
 
-def write(table: Table, checkpoint: Path) -> None:
-    """evaluation.json with every clip, evaluation.md with the summary, next to the weights."""
-    document = {"summary": table.summary(), "clips": [asdict(row) for row in table.rows]}
-    (checkpoint / "evaluation.json").write_text(json.dumps(document, indent=1) + "\n")
-    (checkpoint / "evaluation.md").write_text(table.markdown())
-
-
 def score(talker: Talker, portraits: Portraits, index: int, clips: int, frames: int) -> ClipScores:
     """Make and judge the three videos of one held-out clip."""
     size = talker.config.picture.short_edge
     clip, driver = held_out_clip(index, frames), held_out_clip((index + 1) % max(clips, 2), frames)
     reader, true_frames = _reader(clip.person, size), clip.pictures(size)
+    heard, lids = render(talker, clip, index), blinks(np.random.default_rng(index), frames)
     started = time.perf_counter()
-    heard = render(talker, clip, index)
+    idle = render(talker, clip, index, lids=lids)
     seconds = (time.perf_counter() - started) / frames
+    seen = reader.read(idle)
     moved, mixed = (render(talker, clip, index, driver, audio=audio) for audio in (False, True))
     truth, driven = truth_of(clip), truth_of(driver)
     return ClipScores(
         clip=index,
         **reader_scores(reader.read(true_frames), truth),
         **heard_scores(reader.read(heard), truth),
+        idle_open=correlation(seen["open"], truth["open"]),
+        idle_blink=correlation(seen["blink"], lids),
         **moved_scores(reader.read(moved), driven),
         **mixed_scores(reader.read(mixed), truth, driven),
+        **clean_scores(clip, driver, lids, {"audio": heard, "idle": idle, "motion": moved, "both": mixed}),
         still_psnr_db=still_psnr(heard, clip.portrait(size), true_frames),
         own_identity=float(portraits.nearest(heard, clip.person) == index),
         seconds_per_frame=seconds,
@@ -235,8 +145,16 @@ def mixed_scores(made: Curves, truth: Curves, driven: Curves) -> dict[str, Any]:
     }
 
 
-def render(talker: Talker, clip: Clip, seed: int, driver: Clip | None = None, audio: bool = True) -> Pictures:
-    """The clip's person, from the portrait, driven by the clip's sound, a driving clip's frames, or both."""
+def render(
+    talker: Talker,
+    clip: Clip,
+    seed: int,
+    driver: Clip | None = None,
+    audio: bool = True,
+    lids: Curve | None = None,
+) -> Pictures:
+    """The clip's person, from the portrait, driven by the clip's sound, a driving clip's frames, or both; without a
+    driving clip it may be told when to blink."""
     size = talker.config.picture.short_edge
     controls = Controls(
         face=clip.person.face_box(size),
@@ -244,6 +162,7 @@ def render(talker: Talker, clip: Clip, seed: int, driver: Clip | None = None, au
         motion_gate=driver is not None,
         driving=None if driver is None else driver.pictures(size),
         driving_face=None if driver is None else driver.person.face_box(size),
+        lids=None if lids is None else lids.astype(np.float32),
     )
     sound = clip.audio()
     plan = talker.plan(Size(size, size), len(sound), controls, talker.options)
@@ -277,13 +196,12 @@ def still_psnr(made: Pictures, portrait: Pictures, true_frames: Pictures) -> flo
 
 
 def contact_sheet(checkpoint: Path, indices: Sequence[int], frames: int = 100, columns: int = 10) -> Pictures:
-    """Rows of made frames above the true ones, for the eye."""
+    """Rows of frames made by sound with blinks of their own, above those that were asked for, for the eye."""
     talker, rows = Talker.load(checkpoint), []
     for index in indices:
-        clip = held_out_clip(index, frames)
+        clip, lids = held_out_clip(index, frames), blinks(np.random.default_rng(index), frames)
         picked = np.linspace(0, frames - 1, columns).astype(int)
         size = talker.config.picture.short_edge
-        rows += [
-            np.concatenate(list(part[picked]), axis=1) for part in (render(talker, clip, index), clip.pictures(size))
-        ]
+        made, asked = render(talker, clip, index, lids=lids), asked_of(clip, lids=lids).pictures(size)
+        rows += [np.concatenate(list(part[picked]), axis=1) for part in (made, asked)]
     return np.concatenate(rows)

@@ -15,7 +15,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, distributed, nn
 
-_LOG = "metrics.jsonl"
+_LOG, _STATE = "metrics.jsonl", "state.pt"
 
 Metrics = dict[str, float]
 OnMetrics = Callable[[int, Metrics], None]
@@ -78,7 +78,7 @@ class Run:
     @property
     def state_path(self) -> Path:
         """The one file that a resumed run needs."""
-        return self.folder / "state.pt"
+        return self.folder / _STATE
 
     @property
     def log_path(self) -> Path:
@@ -140,12 +140,7 @@ class Run:
             "average": self.average,
             "optimizer": self.optimizer.state_dict(),
         }
-        part = self.state_path.with_suffix(f".{os.getpid()}.part")
-        with part.open("wb") as file:
-            torch.save(state, file)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(self.state_path)
+        _publish(state, self.state_path)
 
     def _restore(self) -> None:
         device = next(iter(self.weights.values())).device
@@ -158,7 +153,8 @@ class Run:
             for name, weight in self.weights.items():
                 weight.copy_(state["weights"][name])
         self.average = state["average"]
-        self.optimizer.load_state_dict(state["optimizer"])
+        if state["optimizer"] is not None:  # a run that begins with given weights has none yet
+            self.optimizer.load_state_dict(state["optimizer"])
         self.step = state["step"]
         self._cut_log()
 
@@ -195,7 +191,22 @@ def load_trained(module: nn.Module, weights: Mapping[str, Tensor]) -> set[str]:
     return (set(found.missing_keys) & trainable) | set(found.unexpected_keys)
 
 
+def keep_weights(folder: Path, weights: Mapping[str, Tensor], step: int) -> None:
+    """Give a run that is yet to be made the weights it begins with at `step`; its average is these too."""
+    folder.mkdir(parents=True, exist_ok=True)
+    _publish({"step": step, "weights": dict(weights), "average": dict(weights), "optimizer": None}, folder / _STATE)
+
+
+def _publish(state: Mapping[str, object], path: Path) -> None:
+    part = path.with_suffix(f".{os.getpid()}.part")
+    with part.open("wb") as file:
+        torch.save(state, file)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
+
+
 def averaged_weights(folder: Path) -> dict[str, Tensor]:
     """The moving average that a run has reached: what a checkpoint is made of."""
-    average: dict[str, Tensor] = torch.load(folder / "state.pt", weights_only=True)["average"]
+    average: dict[str, Tensor] = torch.load(folder / _STATE, weights_only=True)["average"]
     return average

@@ -3,12 +3,15 @@
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pytest
 
 import actalker
-from actalker.puppet.clip import Clip, held_out_clip
-from actalker.puppet.measure import Reader
+from actalker.puppet.clip import Clip, asked_of, held_out_clip
+from actalker.puppet.measure import Reader, correlation
+from actalker.puppet.performance import blinks
 from actalker.talker import Talker
+from actalker.training.cleanness import cleanness
 from actalker.training.evaluation import (
     Curves,
     Pictures,
@@ -54,6 +57,16 @@ def test_the_mouth_follows_the_sound_and_closes_in_silence(scene: Scene, heard: 
 
 def test_what_does_not_move_stays_as_it_is(scene: Scene, heard: Pictures) -> None:
     assert still_psnr(heard, scene.clip.portrait(256), scene.clip.pictures(256)) > 40
+
+
+def test_by_sound_it_blinks_when_told_to_and_its_lids_are_clean(scene: Scene) -> None:
+    lids = blinks(np.random.default_rng(5), FRAMES)
+    made = render(scene.talker, scene.clip, seed=0, lids=lids)
+    read = scene.reader.read(made)
+    assert correlation(read["blink"], lids) > 0.9
+    assert correlation(read["open"], scene.truth["open"]) > 0.85
+    found = cleanness(made, asked_of(scene.clip, lids=lids).pictures(256), scene.clip.person.face_box(256))
+    assert found.grain < 3  # grey levels
 
 
 def test_a_driving_clip_alone_moves_mouth_brows_lids_and_smile(scene: Scene) -> None:

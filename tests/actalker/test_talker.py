@@ -142,6 +142,10 @@ def test_what_cannot_be_rendered_is_refused(talker, scene):
         talker.plan(Size(80, 120), 600, Controls(FACE), talker.options)
     with pytest.raises(ValueError, match="needs sound"):
         talker.generate(portrait, None, Controls(FACE), talker.options, torch.zeros(1))
+    with pytest.raises(ValueError, match="lids are for a closed motion gate"):
+        driven(np.zeros((4, 64, 64, 3), np.uint8), motion_gate=True, lids=np.zeros(4, np.float32))
+    with pytest.raises(ValueError, match="for 12 of a talker that may take none"):  # it blinks by itself
+        render(talker, scene, Controls(FACE, lids=np.zeros(12, np.float32)))
     with pytest.raises(ValueError, match="noise has shape"):
         talker.generate(portrait, audio, Controls(FACE), talker.options, torch.zeros(3, 4, 8, 12))
 
@@ -188,3 +192,8 @@ def test_the_demos_classes_talk_too(tmp_path, scene):
     assert (plan.frames, plan.generated, plan.noise_shape) == (4, 4, (4, 64, 8, 12)), "25 frames a second, no padding"
     assert render(talker, scene, controls).shape == (4, 128, 192, 3)
     assert read_config(tmp_path) == config
+    assert talker.takes_lids
+    shut, half = (render(talker, scene, replace(controls, lids=np.full(4, lid, np.float32))) for lid in (1, 0.5))
+    assert not np.array_equal(shut, half)
+    with pytest.raises(ValueError, match="lids of 3 frames, for 4"):
+        render(talker, scene, replace(controls, lids=np.zeros(3, np.float32)))

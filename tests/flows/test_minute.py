@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from actalker.puppet.clip import held_out_clip
+from actalker.puppet.clip import asked_of, held_out_clip
 from actalker.puppet.measure import Reader
-from flows.minute import SIZE, asked_for, judge, markdown
+from flows.minute import SIZE, judge, markdown
 
 
 def test_true_frames_score_well_and_a_jump_at_a_joint_shows() -> None:
@@ -28,7 +28,7 @@ def test_a_joint_where_the_driver_moves_is_told_from_a_seam() -> None:
     clip, driver = held_out_clip(0, 500), held_out_clip(1, 500)
     minute = judge(
         "driving",
-        asked_for("driving", clip, driver).pictures(SIZE),
+        asked_of(clip, driver, sound=False).pictures(SIZE),
         [(0, 310), (300, 500)],
         Reader(clip.person, SIZE),
         clip,

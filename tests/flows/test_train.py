@@ -36,6 +36,10 @@ tell = lambda stage, step, steps, metrics: print(stage, step, "of", steps, *metr
 TRAIN = f"""{PLAN}
 train_checkpoint(folder, folder / "checkpoint", plan, footage, tell)
 """
+TRAIN_ON = f"""{PLAN}
+from tasks.renderers import DEMO_WEIGHTS
+train_checkpoint(folder, folder / "checkpoint", plan, None, tell, start=DEMO_WEIGHTS)
+"""
 TRAIN_ON_WORKERS = f"""{PLAN}
 @flow
 def train():
@@ -71,6 +75,17 @@ def test_all_stages_leave_a_checkpoint_logs_curves_and_samples(
         assert (folder / stage / "curves.png").stat().st_size > 2000
     with Image.open(folder / "samples.png") as sheet:
         assert sheet.size == (8 * 256, 4 * 256)
+
+
+@pytest.mark.slow
+def test_the_bundled_checkpoint_can_be_trained_on(prefect_server: str, tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PREFECT_API_URL": prefect_server}
+    command = [sys.executable, "-c", TRAIN_ON, str(tmp_path)]
+    told = subprocess.run(command, env=environment, cwd=ROOT, check=True, capture_output=True, text=True)
+    assert [line.split()[0] for line in told.stdout.splitlines()] == ["deeper", "finish"]  # the rest was done
+    assert len(verify(tmp_path / "checkpoint")) == 4
+    psnr, given = (logged(tmp_path / "finish")[0][name] for name in ("psnr_db", "given_db"))
+    assert psnr > given + 2  # it has not forgotten what it knew
 
 
 @pytest.mark.slow

@@ -16,7 +16,7 @@ from actalker.talker import Plan
 from tasks.errors import BadInput, Cancelled
 from tasks.job import OVERLAP_FRAMES, Job, Preset, Segment
 from tasks.renderers import Renderer, identity, load
-from tasks.talker_renderer import segment_noise, speech_sound
+from tasks.talker_renderer import lids_of, segment_noise, speech_sound
 from tests.actalker.test_talker import CONFIG
 from tests.tasks.test_driving import film
 from tests.tasks.test_renderers import PORTRAIT, hum, write_sound
@@ -86,6 +86,22 @@ def test_neighbours_see_the_same_noise_at_their_joint(segment: Segment, frames: 
         noise[0, 0, 0] for frame, noise in by_frame[0].items() if OVERLAP_FRAMES <= frame < frames - OVERLAP_FRAMES
     ]
     assert len(torch.unique(torch.stack(inner))) == len(inner)
+
+
+def test_a_segment_blinks_by_its_own_seed_and_not_at_its_joints(segment: Segment) -> None:
+    long = replace(segment, end_frame=segment.start_frame + 200)
+    lids = lids_of(long)
+    assert lids.shape == (200,)
+    assert np.array_equal(lids, lids_of(replace(long, start_frame=7, end_frame=207, index=3)))
+    assert not np.array_equal(lids, lids_of(replace(long, seed=6)))
+    shut = np.flatnonzero((lids[1:] >= 1) & (lids[:-1] < 1))
+    assert 1 <= len(shut) <= 6
+    for frames in range(8, 90):
+        lids = lids_of(replace(segment, end_frame=segment.start_frame + frames))
+        ends = [*lids[: OVERLAP_FRAMES + 4], *lids[-OVERLAP_FRAMES - 4 :]]
+        assert not any(ends)
+        falls = -np.diff(lids)
+        assert falls.max(initial=0) <= 0.4, "lids that are shut open again, frame by frame"
 
 
 def test_the_sound_is_the_segments_own_at_the_networks_rate(segment: Segment, tmp_path: Path) -> None:

@@ -1,10 +1,12 @@
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from actalker.puppet.clip import babbling_clip, held_out_clip, held_out_rondo, training_clip
+from actalker.puppet.clip import asked_of, babbling_clip, held_out_clip, held_out_rondo, training_clip
 from actalker.puppet.espeak import Speech, Unit, synthesise
+from actalker.puppet.face import REST
 from actalker.puppet.performance import gestures, performance
 from actalker.puppet.sentences import HELD_OUT, babble, paragraph
 from actalker.puppet.visemes import FPS, visemes
@@ -85,6 +87,17 @@ def test_clips_are_pure_functions_and_the_evaluation_is_kept_apart() -> None:
     training = " ".join(paragraph(seed, 3) for seed in range(200))
     assert not any(sentence in training for sentence in HELD_OUT)
     assert held_out_clip(0, 30).person not in {training_clip(seed, 1).person for seed in range(50)}
+
+
+def test_signals_ask_for_what_they_tell_and_for_nothing_else() -> None:
+    clip, driver, lids = held_out_clip(0, 20), held_out_clip(1, 20), np.linspace(0, 1, 20)
+    for k in range(20):
+        said, driven = clip.faces[k], driver.faces[k]
+        assert asked_of(clip).faces[k] == REST.saying(said)
+        assert asked_of(clip, lids=lids).faces[k] == replace(REST.saying(said), blink=lids[k])
+        assert asked_of(clip, driver, sound=False).faces[k] == driven.held()
+        assert asked_of(clip, driver).faces[k] == driven.held().saying(said)
+    assert asked_of(clip, driver).person == clip.person
 
 
 def test_a_rondo_ends_as_it_began() -> None:

@@ -2,7 +2,7 @@ import pytest
 
 from actalker.training.ablation import COLUMNS, VARIANTS, markdown
 from actalker.training.demo import Plan
-from actalker.training.evaluation import ClipScores, Table
+from actalker.training.scores import ClipScores, Table
 
 
 @pytest.mark.parametrize("name", [name for name in VARIANTS if name != "full"])

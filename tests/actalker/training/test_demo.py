@@ -15,7 +15,8 @@ from actalker.training.demo import (
     train_network,
 )
 from actalker.training.diffusion import GATES, Recipe
-from actalker.training.evaluation import evaluate, write
+from actalker.training.evaluation import evaluate
+from actalker.training.scores import write
 
 SHORT = Plan(
     audio_steps=2,

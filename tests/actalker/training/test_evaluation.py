@@ -3,7 +3,8 @@ import pytest
 
 from actalker.puppet.clip import held_out_clip
 from actalker.puppet.performance import signal
-from actalker.training.evaluation import ClipScores, Table, best_lag, still_psnr
+from actalker.training.evaluation import best_lag, still_psnr
+from actalker.training.scores import ClipScores, Table
 
 
 def test_the_lag_is_the_delay_of_what_was_made() -> None:
