@@ -58,6 +58,10 @@ class Guidance:
     identity: float = 2.0
     signals: tuple[float, ...] = (7.5, 3.0)
 
+    def together(self) -> "Guidance":
+        """All signals with the first one's scale: what lies between them has no weight, and its pass is not run."""
+        return replace(self, signals=self.signals[:1] * len(self.signals))
+
     def passes(self, gates: Sequence[bool]) -> list[tuple[int, float]]:
         """The network passes to run, as (level, weight); weights sum to 1.
 

@@ -4,7 +4,7 @@ Finished videos have 25 frames per second. A checkpoint may generate every secon
 the others are interpolated.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self, cast
 
@@ -139,11 +139,14 @@ class Talker:
             raise ValueError(f"lids of {len(controls.lids)} frames, for {plan.frames} of a talker that may take none")
         resized = self._resized(portrait, plan.size)
         scene = self._scene(portrait, resized, audio, controls, options, plan)
+        sampling = options.sampling
+        if controls.lids is not None:  # a pass of their own would cost half as much again
+            sampling = replace(sampling, guidance=sampling.guidance.together())
         latents = denoise(
             self._unet,
             scene,
             noise.to(self.device),
-            options.sampling,
+            sampling,
             on_step=on_step,
             cancelled=cancelled,
         )[: plan.generated]

@@ -65,7 +65,7 @@ DEMO = CheckpointConfig(
             steps=1,
             schedule=NoiseSchedule(sigma_min=0.6, sigma_max=5.0, rho=5.0),
             temperature=0.0,
-            guidance=Guidance(identity=1.0, signals=(1.6, 1.4)),
+            guidance=Guidance(identity=1.0, signals=(1.8, 1.4)),
             window=16,
             overlap=4,
             shift=5,

@@ -127,6 +127,8 @@ def test_guidance_runs_no_pass_that_equals_another():
     assert published.passes([False, True]) == [(0, -1.0), (1, -1.0), (3, 3.0)]
     assert published.passes([False, False]) == [(0, -1.0), (1, 2.0)]
     assert Guidance(1.0, (1.0, 1.0)).passes([True, True]) == [(3, 1.0)], "no guidance, one pass"
+    assert published.together().passes([True, True]) == [(0, -1.0), (1, -5.5), (3, 7.5)]
+    assert published.together().passes([True, False]) == published.passes([True, False])
     for gates in ([True, True], [True, False], [False, False]):
         assert sum(weight for _, weight in published.passes(gates)) == pytest.approx(1)
 
