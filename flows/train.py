@@ -53,6 +53,9 @@ def train_checkpoint(
     Raises:
         BadInput: The footage or the start cannot be used; said before anything is trained.
     """
+    begun = (folder / demo.NETWORK / "state.pt").exists() and not (folder / demo.SHALLOW / "state.pt").exists()
+    if start is None and begun:
+        raise BadInput(f"the training in {folder} began with a checkpoint", "Give --start again, and it goes on.")
     if start is not None:
         try:
             begin_from(start, folder, plan)

@@ -16,7 +16,7 @@ def to_tensor(pictures: npt.NDArray[np.uint8]) -> Tensor:
     return torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
-def detail_weight(box: Box, size: int, mouth: float = 5, eyes: float = 3) -> Tensor:
+def detail_weight(box: Box, size: int, eyes: float = 3) -> Tensor:
     """(size, size): 1, and more on mouth, eyes and brows, where a viewer looks; from the face's box, hair to chin."""
     y, x = (np.mgrid[0:size, 0:size] + 0.5) - np.array([box.top, box.left])[:, None, None]
     u, v = x / box.size.width - 0.5, y / box.size.height  # across the face, and from its top to its bottom
@@ -24,4 +24,4 @@ def detail_weight(box: Box, size: int, mouth: float = 5, eyes: float = 3) -> Ten
     def bump(centre: float, half_width: float, half_height: float) -> npt.NDArray[np.float64]:
         return np.asarray(np.exp(-0.5 * ((u / half_width) ** 2 + ((v - centre) / half_height) ** 2) ** 2))
 
-    return torch.from_numpy(1 + mouth * bump(MOUTH, 0.26, 0.14) + eyes * bump(EYES, 0.38, 0.13)).float()
+    return torch.from_numpy(1 + 5 * bump(MOUTH, 0.26, 0.14) + eyes * bump(EYES, 0.38, 0.13)).float()
