@@ -88,6 +88,17 @@ def test_the_bundled_checkpoint_can_be_trained_on(prefect_server: str, tmp_path:
     assert psnr > given + 2  # it has not forgotten what it knew
 
 
+def test_a_training_that_began_with_a_checkpoint_does_not_go_on_as_from_nothing(tmp_path: Path) -> None:
+    from actalker.training.demo import Plan
+    from flows.train import train_checkpoint
+    from tasks.errors import BadInput
+
+    (tmp_path / "deeper").mkdir()
+    (tmp_path / "deeper" / "state.pt").touch()
+    with pytest.raises(BadInput, match="began with a checkpoint"):
+        train_checkpoint.fn(tmp_path, tmp_path / "checkpoint", Plan())
+
+
 @pytest.mark.slow
 def test_several_workers_share_the_steps_and_what_they_log_is_told_here(prefect_server: str, tmp_path: Path) -> None:
     """As with several GPUs, on CPUs."""
