@@ -25,13 +25,16 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def cluster(tmp_path: Path) -> "Iterator[Cluster]":
+def cluster(monkeypatch: pytest.MonkeyPatch) -> "Iterator[Cluster]":
     """Two nodes of one core."""
     for name, value in {**QUIET_ENVIRONMENT, **LOCAL_ENVIRONMENT, "RAY_AUTH_TOKEN": secrets.token_hex(32)}.items():
         os.environ.setdefault(name, value)
     from ray.cluster_utils import Cluster
 
     sessions = processes.own_folder(processes.state_folder()) / "cluster"  # sockets need a short path
+    # A Cluster tells its address to whoever comes next, in a folder of the whole machine that need not exist.
+    monkeypatch.setenv("RAY_TMPDIR", str(sessions))
+    (sessions / "ray").mkdir(parents=True, exist_ok=True)
     node = {"num_cpus": 1, "object_store_memory": 80 << 20, "include_dashboard": False, "temp_dir": str(sessions)}
     cluster = Cluster(initialize_head=True, head_node_args=node, shutdown_at_exit=False)
     cluster.add_node(**node)
