@@ -152,7 +152,7 @@ class Run:
         with torch.no_grad():
             for name, weight in self.weights.items():
                 weight.copy_(state["weights"][name])
-        self.average = state["average"]
+        self.average = {name: state["average"][name] for name in self.weights}  # in this order: they are moved as one
         if state["optimizer"] is not None:  # a run that begins with given weights has none yet
             self.optimizer.load_state_dict(state["optimizer"])
         self.step = state["step"]
