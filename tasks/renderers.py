@@ -25,7 +25,7 @@ from tasks.store import digest_file
 
 DEMO_WEIGHTS = Path(actalker.__file__).parent / "checkpoints" / "demo"
 
-TALKER_VERSION = "talker-2"
+TALKER_VERSION = "talker-3"
 """Of `tasks.talker_renderer`; raise it with every change of its pixels: it is part of the key of every clip."""
 
 Frame: TypeAlias = NDArray[np.uint8] | av.VideoFrame

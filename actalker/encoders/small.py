@@ -179,11 +179,11 @@ class SmallEncoders(nn.Module):
         return self.motion_tokens(signals)
 
     def silence(self) -> tuple[Tensor, Tensor]:
-        """The tokens of features that are all zero."""
-        zeros = self.audio_projection.proj1.weight.new_zeros
-        return self.audio_tokens(zeros(self.audio_projection.proj1.in_features)), self.motion_tokens(
-            zeros(len(MOTION_SIGNALS))
-        )
+        """Zeros. Features of zero would be a resting mouth and face, which is what a pause between sentences asks for:
+        the network could not tell it from being told nothing, and opened the mouth as far as it is on average."""
+        audio = self.audio_projection
+        zeros = audio.norm.weight.new_zeros
+        return zeros(audio.tokens, audio.width), zeros(1, audio.width)
 
 
 def face_crops(pictures: Tensor, box: Box) -> Tensor:

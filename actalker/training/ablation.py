@@ -47,7 +47,7 @@ COLUMNS = (
     "both_brow",
     "still_psnr_db",
 )
-"""What the table shows, and one more column: the loss of the last tenth of the steps."""
+"""What the table shows."""
 
 
 def train_variant(folder: Path, plan: Plan, name: str, steps: int, on_metrics: OnMetrics | None = None) -> None:

@@ -65,7 +65,7 @@ DEMO = CheckpointConfig(
             steps=1,
             schedule=NoiseSchedule(sigma_min=0.6, sigma_max=5.0, rho=5.0),
             temperature=0.0,
-            guidance=Guidance(identity=1.0, signals=(1.8, 1.4)),
+            guidance=Guidance(identity=1.0, signals=(1.6, 1.5)),
             window=16,
             overlap=4,
             shift=5,
@@ -102,9 +102,9 @@ class Plan:
     """Of the network with one block fewer at every resolution: it learns most, and a step of it takes two thirds."""
     network_rate: float = 8e-4
     deeper_recipe: Recipe = field(default_factory=lambda: DEEPER)
-    deeper_steps: int = 17500
+    deeper_steps: int = 21100
     deeper_rate: float = 8e-4
-    finish_steps: int = 39500
+    finish_steps: int = 42700
     finish_rate: float = 2e-3
     finish_people: int = 1000
 

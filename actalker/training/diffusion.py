@@ -53,7 +53,7 @@ class Recipe:
     """(first step, power) of the map that says how much each place matters: at first the mouth 36 times and the eyes 16
     times as much as the rest; at the end, 6 and 4 times, clean skin too."""
     condition_dropout: float = 0.05
-    """Share of steps without each of: the signals, the identity."""
+    """Share of steps without each of: the signals, motion alone, the identity. They are what guidance compares."""
     signal_noise: float = 0.04
     """Spread of what is added to the true signals: encoders are not exact."""
     sigma_range: tuple[float, float] = (0.2, 9.0)
@@ -194,8 +194,11 @@ class DiffusionObjective:
         encoders = self.trainee.encoders
         # With both signals, half of the drivers say something else.
         swap = all(gates) and rng.uniform() < 0.5
-        drawn = rng.uniform(size=2) < self.recipe.condition_dropout
-        speechless, unknown = drawn if dropped is None else dropped
+        speechless, still, unknown = rng.uniform(size=3) < self.recipe.condition_dropout
+        if dropped is not None:
+            speechless, unknown = dropped
+            still = speechless
+        audio_heard, motion_seen = not speechless, not (speechless or still)
         audio = self._stack([example.audio[span] for example, span in batch])
         motion = self._stack([(example.other_motion if swap else example.motion)[span] for example, span in batch])
         audio, motion = (signal + self._roughness(signal, rng) for signal in (audio, motion))
@@ -205,8 +208,8 @@ class DiffusionObjective:
         blank = torch.zeros(3, self.size, self.size)
         with torch.autocast(self.device.type, torch.bfloat16):
             signals = (
-                encoders.audio_tokens(audio * (not speechless)),
-                encoders.motion_tokens(motion * (not speechless)),
+                encoders.audio_tokens(audio) * audio_heard,
+                encoders.motion_tokens(motion) * motion_seen,
             )
             tokens = encoders.identity_tokens(identity) * (not unknown)
             guide = self.trainee.guide(self._stack([guide_picture(box, blank, self.guide) for box in boxes])[:, None])

@@ -5,9 +5,13 @@ another person's clip alone; and by both, where the other person says something 
 read back by `puppet.measure.Reader` and compared with what was asked for.
 """
 
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from functools import lru_cache, partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +26,7 @@ from actalker.puppet.drawing import draw
 from actalker.puppet.measure import SIGNALS, Reader, correlation
 from actalker.puppet.performance import blinks, signal
 from actalker.puppet.person import Person
+from actalker.puppet.visemes import FPS
 from actalker.shapes import Size
 from actalker.talker import Controls, Talker
 from actalker.training.cleanness import clean_scores
@@ -35,6 +40,7 @@ Pictures = npt.NDArray[np.uint8]
 CLIPS, FRAMES = 24, 100
 """The evaluation whose table stands beside a checkpoint."""
 
+_TIMED = 4  # clips
 _SILENT_OPENING = 0.02  # the truth counts as closed below this
 _LAGS = range(-5, 6)
 _STILL = 3.0  # grey levels a pixel of the true clip may vary by and still count as not moving
@@ -47,14 +53,44 @@ def evaluate(
     on_clip: Callable[[ClipScores], None] | None = None,
     dtype: torch.dtype = torch.float32,
 ) -> Table:
-    """Score a checkpoint on held-out clips 0 .. `clips` - 1 of `frames` frames (25 per second)."""
-    talker, portraits = Talker.load(checkpoint, dtype=dtype), Portraits(checkpoint, clips)
-    rows = []
-    for index in range(clips):
-        rows.append(score(talker, portraits, index, clips, frames))
-        if on_clip is not None:
-            on_clip(rows[-1])
+    """Score a checkpoint on held-out clips 0 .. `clips` - 1 of `frames` frames (25 per second).
+
+    Clips are judged in processes of their own, one for each core, and told in order. Then the first few are timed, with
+    all cores and nothing beside them.
+    """
+    judge, rows = partial(_judge, checkpoint, clips, frames, dtype), []
+    # Not forked: this process may have threads that hold locks. One thread each: two would wait for one another.
+    workers = min(clips, len(os.sched_getaffinity(0)))
+    with ProcessPoolExecutor(workers, get_context("spawn"), torch.set_num_threads, (1,)) as pool:
+        for row in pool.map(judge, range(clips)):
+            rows.append(row)
+            if on_clip is not None:
+                on_clip(row)
+    timed = _seconds_per_frame(Talker.load(checkpoint, dtype=dtype), min(clips, _TIMED), frames)
+    for index, seconds in enumerate(timed):
+        rows[index] = replace(rows[index], seconds_per_frame=seconds)
     return Table(tuple(rows))
+
+
+def _judge(checkpoint: Path, clips: int, frames: int, dtype: torch.dtype, index: int) -> ClipScores:
+    return score(*_loaded(checkpoint, clips, dtype), index, clips, frames)
+
+
+@lru_cache(maxsize=1)
+def _loaded(checkpoint: Path, clips: int, dtype: torch.dtype) -> "tuple[Talker, Portraits]":
+    return Talker.load(checkpoint, dtype=dtype), Portraits(checkpoint, clips)
+
+
+def _seconds_per_frame(talker: Talker, clips: int, frames: int) -> list[float]:
+    """How long the first clips take by sound, with blinks of their own."""
+    render(talker, held_out_clip(0, FPS), 0)  # what is made once is not counted
+    seconds = []
+    for index in range(clips):
+        clip, lids = held_out_clip(index, frames), blinks(np.random.default_rng(index), frames)
+        started = time.perf_counter()
+        render(talker, clip, index, lids=lids)
+        seconds.append((time.perf_counter() - started) / frames)
+    return seconds
 
 
 class Portraits:
@@ -82,14 +118,12 @@ class Portraits:
 
 
 def score(talker: Talker, portraits: Portraits, index: int, clips: int, frames: int) -> ClipScores:
-    """Make and judge the three videos of one held-out clip."""
+    """Make and judge the four videos of one held-out clip; they are not timed."""
     size = talker.config.picture.short_edge
     clip, driver = held_out_clip(index, frames), held_out_clip((index + 1) % max(clips, 2), frames)
     reader, true_frames = _reader(clip.person, size), clip.pictures(size)
     heard, lids = render(talker, clip, index), blinks(np.random.default_rng(index), frames)
-    started = time.perf_counter()
     idle = render(talker, clip, index, lids=lids)
-    seconds = (time.perf_counter() - started) / frames
     seen = reader.read(idle)
     moved, mixed = (render(talker, clip, index, driver, audio=audio) for audio in (False, True))
     truth, driven = truth_of(clip), truth_of(driver)
@@ -104,7 +138,7 @@ def score(talker: Talker, portraits: Portraits, index: int, clips: int, frames: 
         **clean_scores(clip, driver, lids, {"audio": heard, "idle": idle, "motion": moved, "both": mixed}),
         still_psnr_db=still_psnr(heard, clip.portrait(size), true_frames),
         own_identity=float(portraits.nearest(heard, clip.person) == index),
-        seconds_per_frame=seconds,
+        seconds_per_frame=float("nan"),
     )
 
 

@@ -64,7 +64,8 @@ class ClipScores:
     own_identity: float
     """1 where the identity encoder finds what was made by sound nearest to its own portrait of all, else 0."""
     seconds_per_frame: float
-    """Generation by sound with blinks of its own, the portrait's encoding and all decoding included."""
+    """Generation by sound with blinks of its own, the portrait's encoding and all decoding included; nan where it was
+    not timed."""
 
 
 AIMS = {
@@ -117,7 +118,13 @@ class Table:
 
 
 def write(table: Table, checkpoint: Path) -> None:
-    """evaluation.json with every clip, evaluation.md with the summary, next to the weights."""
-    document = {"summary": table.summary(), "clips": [asdict(row) for row in table.rows]}
-    (checkpoint / "evaluation.json").write_text(json.dumps(document, indent=1) + "\n")
+    """evaluation.json with every clip, null where undefined, evaluation.md with the summary, next to the weights."""
+    clips = [{name: _defined(figure) for name, figure in asdict(row).items()} for row in table.rows]
+    summary = {name: [_defined(figure) for figure in figures] for name, figures in table.summary().items()}
+    document = json.dumps({"summary": summary, "clips": clips}, indent=1, allow_nan=False)
+    (checkpoint / "evaluation.json").write_text(document + "\n")
     (checkpoint / "evaluation.md").write_text(table.markdown())
+
+
+def _defined(figure: float) -> float | None:
+    return None if np.isnan(figure) else figure

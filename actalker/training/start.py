@@ -13,7 +13,7 @@ from actalker.training.loop import keep_weights
 
 
 def another_cycle(plan: Plan) -> Plan:
-    """Network and finish trained on for as long, and as fast, as the bundled checkpoint's were the last time."""
+    """Network and finish trained on for as long, and as fast, as in one of the bundled checkpoint's own cycles."""
     return replace(plan, deeper_steps=8500, deeper_rate=3.9e-4, finish_steps=8900, finish_rate=8e-4)
 
 

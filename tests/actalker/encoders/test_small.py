@@ -64,6 +64,17 @@ def test_encoders_offer_tokens_of_the_stated_shapes() -> None:
     assert motion.shape == (1, 32)
 
 
+def test_a_resting_mouth_and_face_are_not_what_nothing_is_said_of() -> None:
+    """Else a pause in speech would look like being told nothing, which is answered with the average mouth."""
+    torch.manual_seed(0)
+    encoders = SmallEncoders(SmallWidths()).eval()
+    audio, motion = encoders.silence()
+    with torch.no_grad():
+        resting = encoders.audio_tokens(torch.zeros(len(VISEMES))), encoders.lids(torch.zeros(1))[0]
+    assert (resting[0] - audio).norm(dim=-1).min() > 1
+    assert (resting[1] - motion).norm() > 0.1
+
+
 def test_identity_lies_on_the_unit_sphere_and_heads_have_their_sizes() -> None:
     crops = torch.rand(4, 3, 64, 64) * 2 - 1
     assert torch.allclose(IdentityEncoder()(crops).norm(dim=1), torch.ones(4), atol=1e-5)
