@@ -29,6 +29,7 @@ from tasks.recording import decode_frames
 
 SIZE = 256
 _STRETCH = 10 * FPS
+_SMALL = 0.05
 ROWS = {"sound": (True, False), "driving": (False, True), "both": (True, True)}
 """Name of the row -> its gates."""
 
@@ -155,7 +156,8 @@ def markdown(minutes: Mapping[str, Minute]) -> str:
 
 
 def _change(first: float, last: float) -> str:
-    return f"{last / first - 1:+.1%}" if first else ""
+    """Nothing where there was next to nothing: a share of it would be noise."""
+    return f"{last / first - 1:+.1%}" if abs(first) >= _SMALL else ""
 
 
 def _row(*cells: str) -> str:
