@@ -29,7 +29,7 @@ from tasks.recording import decode_frames
 
 SIZE = 256
 _STRETCH = 10 * FPS
-_SMALL = 0.05
+_NEXT_TO_NOTHING = 0.05
 ROWS = {"sound": (True, False), "driving": (False, True), "both": (True, True)}
 """Name of the row -> its gates."""
 
@@ -156,8 +156,8 @@ def markdown(minutes: Mapping[str, Minute]) -> str:
 
 
 def _change(first: float, last: float) -> str:
-    """Nothing where there was next to nothing: a share of it would be noise."""
-    return f"{last / first - 1:+.1%}" if abs(first) >= _SMALL else ""
+    """No share of next to nothing: it would be noise."""
+    return f"{last / first - 1:+.1%}" if abs(first) >= _NEXT_TO_NOTHING else ""
 
 
 def _row(*cells: str) -> str:

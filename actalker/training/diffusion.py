@@ -196,9 +196,7 @@ class DiffusionObjective:
         swap = all(gates) and rng.uniform() < 0.5
         speechless, still, unknown = rng.uniform(size=3) < self.recipe.condition_dropout
         if dropped is not None:
-            speechless, unknown = dropped
-            still = speechless
-        audio_heard, motion_seen = not speechless, not (speechless or still)
+            (speechless, unknown), still = dropped, False
         audio = self._stack([example.audio[span] for example, span in batch])
         motion = self._stack([(example.other_motion if swap else example.motion)[span] for example, span in batch])
         audio, motion = (signal + self._roughness(signal, rng) for signal in (audio, motion))
@@ -208,8 +206,8 @@ class DiffusionObjective:
         blank = torch.zeros(3, self.size, self.size)
         with torch.autocast(self.device.type, torch.bfloat16):
             signals = (
-                encoders.audio_tokens(audio) * audio_heard,
-                encoders.motion_tokens(motion) * motion_seen,
+                encoders.audio_tokens(audio) * (not speechless),
+                encoders.motion_tokens(motion) * (not (speechless or still)),
             )
             tokens = encoders.identity_tokens(identity) * (not unknown)
             guide = self.trainee.guide(self._stack([guide_picture(box, blank, self.guide) for box in boxes])[:, None])
