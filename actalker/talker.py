@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from actalker.checkpoint import CheckpointConfig, Options, load_part, read_config
-from actalker.doubling import doubled
 from actalker.encoders.crops import guide_picture, region_masks
 from actalker.encoders.interface import Autoencoder, Encoders, LidEncoders
+from actalker.interpolation import doubled
 from actalker.network import SpatialGuide, UNet
 from actalker.sampling import IsCancelled, OnStep, Scene, decode, denoise
 from actalker.shapes import FRAME_SAMPLES, Box, Size, render_size

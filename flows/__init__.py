@@ -1,6 +1,18 @@
-"""When and how often: a batch is submitted, checked, planned, rendered, stitched, subtitled, assembled and recorded.
+"""When and how often: Prefect flows, and the `actalker` command.
 
-Prefect lives here. No pixels, no arithmetic.
+    cli.py                   the `actalker` command: parse, call, print
+    cli_checkpoints.py       its commands that train, evaluate and convert checkpoints
+    options.py               the options of a batch
+    batch.py                 the flow of one manifest
+    video.py                 the task of one row: all stages, in order
+    nightly.py               the scheduled flow: every manifest of a folder
+    train.py                 the training flow
+    pipeline_evaluation.py   a minute of video through the whole pipeline, scored
+    screen.py                progress bars and tables on the terminal
+    observer.py              what receives the events of a batch while it runs
+    environment.py           environment variables for Prefect, and what is stopped at exit
+
+May import any package of `tasks`; nothing imports `flows`. No pixels and no arithmetic here.
 """
 
 import os

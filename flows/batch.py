@@ -22,19 +22,21 @@ from prefect.futures import PrefectConcurrentFuture
 from prefect.states import Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from flows import audience
-from flows.audience import Audience
-from flows.order import Finishing, Rendering
+from flows import observer
+from flows.observer import Audience
+from flows.options import Finishing, Rendering
 from flows.video import make_video
-from tasks import journal, ledger, media, processes, renderers
 from tasks.check import check
 from tasks.errors import Infrastructure
-from tasks.events import Kind, PoolEvent
 from tasks.job import Attempt, Job, Outcome
-from tasks.journal import BatchEnded, BatchStarted, Journal, VideoEnded
-from tasks.pool import RenderPool
-from tasks.store import Store, digest_file, digest_of
-from tasks.studio import Row, Studio, log_file, now_ms, segment_ended
+from tasks.media import ffmpeg, processes
+from tasks.pool.events import Kind, PoolEvent
+from tasks.pool.render_pool import RenderPool
+from tasks.records import journal, ledger
+from tasks.records.batch_context import Row, Studio, log_file, now_ms, segment_ended
+from tasks.records.journal import BatchEnded, BatchStarted, Journal, VideoEnded
+from tasks.records.store import Store, digest_file, digest_of
+from tasks.renderers import renderer
 
 log = logging.getLogger("tasks.batch")
 
@@ -69,9 +71,9 @@ def render_batch(
     store.sweep()
     jobs = check(manifest, allow, rendering.default_preset)
     batch_id = name_of(manifest, jobs, finishing)
-    drawn_by = {job.id: renderers.identity(job.preset, rendering.weights) for job in jobs}
+    drawn_by = {job.id: renderer.identity(job.preset, rendering.weights) for job in jobs}
     _name_run(batch_id)
-    hears, log_path = audience.watcher.get().hears, store.batch(batch_id) / "log.txt"
+    hears, log_path = observer.watcher.get().hears, store.batch(batch_id) / "log.txt"
     with Journal(store.ledger, batch_id, hears) as pen, log_file(log_path):
         rows = tuple((job.id, job.title) for job in jobs)
         pen.write(BatchStarted(batch_id, str(manifest), now_ms(), os.getpid(), rows))
@@ -127,7 +129,7 @@ def _render_rows(
     ranked = sorted(jobs, key=lambda job: (job.preset, -job.priority, job.row))
     style = _style(finishing)
     for preset, group in groupby(ranked, key=lambda job: job.preset):
-        identity = renderers.identity(preset, rendering.weights)
+        identity = renderer.identity(preset, rendering.weights)
         studio = Studio(store, pen.path.stem, pen, identity, style)
         rows = [Row(job, studio) for job in group]
         with ExitStack() as stack:
@@ -138,11 +140,11 @@ def _render_rows(
                     store,
                     address=rendering.ray,
                     actors=rendering.actors,
-                    on_event=Reporter(pen, audience.watcher.get()).hears,
+                    on_event=Reporter(pen, observer.watcher.get()).hears,
                 )
             )
             stack.callback(studio.cancelled.set)  # rows that still run when we leave early must not wait for the pool
-            stack.enter_context(media.ended_with_the_block())
+            stack.enter_context(ffmpeg.ended_with_the_block())
             runs = {_submitted(row, pool, finishing): row for row in rows}
             # Prefect's own as_completed reports a run when the server has heard of its end: the state here is older.
             for run in as_completed(runs):

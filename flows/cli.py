@@ -12,12 +12,12 @@ from rich.markup import escape
 
 from flows import cli_checkpoints
 from flows.environment import be_quiet_and_offline, leave_nothing_running
-from flows.order import Finishing, Rendering
+from flows.options import Finishing, Rendering
 from tasks.errors import ActalkerError, BadInput, ManifestRefused
-from tasks.finish import Finish
-from tasks.framing import Aspect, Framing
 from tasks.job import Preset
-from tasks.loudness import Bed, Sound
+from tasks.media.loudness import Bed, Sound
+from tasks.picture.framing import Aspect, Framing
+from tasks.picture.video_options import Finish
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -86,7 +86,7 @@ def submit(
     """
     be_quiet_and_offline()
     console = Console(highlight=False)
-    from tasks import intake
+    from tasks.manifest import intake
 
     bed, framing = Bed(music) if music else None, Framing(aspect, backdrop=backdrop)
     finish = Finish(sound, bed, burn_in or highlight, label, framing)
@@ -106,7 +106,7 @@ def check(manifest: Manifest, allow: Allow = None, preset: PresetOption = None) 
 
     What is no fault but needs a look, such as a photograph for the demo network, is told too.
     """
-    from tasks import intake
+    from tasks.manifest import intake
 
     jobs = intake.jobs_of(manifest, tuple(allow or ()), Rendering(preset).default_preset)
     console = Console(highlight=False)
@@ -121,7 +121,7 @@ def status(
 ) -> None:
     """Show how far a batch is, or how it ended: also of one that runs, or whose process died."""
     from flows.screen import table_of
-    from tasks.report import batches, report
+    from tasks.records.report import batches, report
 
     ledger = workspace / "ledger"
     names = batches(ledger)
@@ -151,14 +151,14 @@ def nightly(
 @app.command()
 def voices() -> None:
     """List the voices that are always there. A Piper voice is named by its .onnx file."""
-    from tasks import voice
+    from tasks.speech import voice
 
     Console().print(*voice.voices(), sep="\n", highlight=False)
 
 
 def _tell_doubts(console: Console, jobs: "Iterable[Job]") -> None:
     """What a person should know before the night begins, though nothing is refused for it."""
-    from tasks import photograph
+    from tasks.picture import photograph
 
     for job in jobs:
         if doubt := photograph.warning(job):
@@ -174,12 +174,12 @@ def _render(
     finishing: Finishing,
 ) -> int:
     """Run the flow and tell how it went. Returns the exit code."""
-    from flows import audience
+    from flows import observer
     from flows.batch import render_batch
     from flows.screen import Screen
 
     screen = Screen(console)
-    audience.watcher.set(screen)
+    observer.watcher.set(screen)
     try:
         with screen:
             state = render_batch(manifest, workspace, allow, rendering, finishing, return_state=True)

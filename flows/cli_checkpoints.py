@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from flows.environment import be_quiet_and_offline, leave_nothing_running
-from flows.order import DEMO_CHECKPOINT
+from flows.options import DEMO_CHECKPOINT
 from tasks.errors import BadInput
 
 if TYPE_CHECKING:
@@ -88,13 +88,13 @@ def evaluate(
         raise BadInput("--minute renders with the bundled checkpoint", "Leave CHECKPOINT or --minute out.")
     if minute:
         be_quiet_and_offline()
-        from flows import audience
-        from flows.minute import markdown, render_minute
+        from flows import observer
+        from flows.pipeline_evaluation import markdown, render_minute
         from flows.screen import Screen
 
         atexit.register(leave_nothing_running)
         with Screen(console) as screen:
-            audience.watcher.set(screen)
+            observer.watcher.set(screen)
             table = markdown(render_minute(minute))
         (DEMO_CHECKPOINT / "minute.md").write_text(table)
         console.print(table, soft_wrap=True)

@@ -23,6 +23,6 @@ def be_quiet_and_offline() -> None:
 
 def leave_nothing_running() -> None:
     """End whatever this process, or one that was killed, has left."""
-    from tasks import processes  # noqa: PLC0415 - needed at the end, by commands that started something
+    from tasks.media import processes  # noqa: PLC0415 - needed at the end, by commands that started something
 
     processes.forget(processes.state_folder())

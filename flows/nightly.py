@@ -9,7 +9,7 @@ from prefect.settings import get_current_settings
 from prefect.states import Completed, Failed
 
 from flows.batch import render_batch
-from flows.order import Finishing, Rendering
+from flows.options import Finishing, Rendering
 from tasks.errors import BadInput
 
 SUFFIXES = frozenset({".csv", ".tsv", ".jsonl", ".ndjson"})

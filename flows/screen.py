@@ -20,10 +20,10 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from tasks.events import Kind, PoolEvent
 from tasks.job import FPS, Outcome, Segment
-from tasks.journal import BatchStarted, Event, SegmentEnded, VideoEnded, VideoPlanned
-from tasks.report import BatchReport
+from tasks.pool.events import Kind, PoolEvent
+from tasks.records.journal import BatchStarted, Event, SegmentEnded, VideoEnded, VideoPlanned
+from tasks.records.report import BatchReport
 
 COLOURS = {"done": "green", "reused": "cyan", "failed": "red", "rendering": "yellow"}
 
@@ -71,7 +71,7 @@ class Screen(_Bars):
         self._segments_bar: TaskID = self._progress.add_task("segments", total=0, note="")
 
     def hears(self, event: Event | PoolEvent) -> None:
-        """See `flows.audience.Audience`."""
+        """See `flows.observer.Audience`."""
         with self._guard:
             self._take(event)
 

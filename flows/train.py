@@ -18,9 +18,9 @@ from actalker.training.evaluation import contact_sheet
 from actalker.training.loop import Metrics, OnMetrics, logged
 from actalker.training.start import begin_from
 from actalker.training.takes import Video
-from tasks import ray_session
 from tasks.errors import BadInput
-from tasks.footage import Footage
+from tasks.manifest.training_videos import Footage
+from tasks.pool import ray_session
 
 LARGE = {demo.SHALLOW: demo.train_network, demo.NETWORK: demo.deepen_network, demo.FINISH: demo.train_finish}
 """The stages that take hours on a CPU."""
@@ -46,8 +46,8 @@ def train_checkpoint(
     each; a killed run goes on where its last saved state left it, under the same command.
 
     Args:
-        footage: A manifest of videos (see `tasks.footage`) that transform, network and finish are trained on; the
-            encoders' truth is drawn people's all the same.
+        footage: A manifest of videos (see `tasks.manifest.training_videos`) that transform, network and finish are
+            trained on; the encoders' truth is drawn people's all the same.
         start: A checkpoint to begin with: its encoders and transform are kept, its network and finish trained on.
 
     Raises:
@@ -101,7 +101,7 @@ def train_on_workers(
 
     tell = reporter(folder, plan, stage, on_step)
     with ray_session.session(None, workers, gpus=use_gpu), _told(folder / stage, tell):
-        from ray.train import RunConfig, ScalingConfig  # noqa: PLC0415 - not before the session: see tasks.ray_session
+        from ray.train import RunConfig, ScalingConfig  # noqa: PLC0415 - not before the session: see tasks.pool.ray_session
         from ray.train.torch import TorchTrainer  # noqa: PLC0415
 
         TorchTrainer(

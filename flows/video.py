@@ -3,16 +3,16 @@
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from flows.order import Finishing
+from flows.options import Finishing
 from tasks.assemble import assemble
-from tasks.journal import VideoEnded
 from tasks.plan import plan
-from tasks.pool import RenderPool
+from tasks.pool.render_pool import RenderPool
 from tasks.record import record, reuse
+from tasks.records.batch_context import Row
+from tasks.records.journal import VideoEnded
 from tasks.render import render
 from tasks.speak import speak
 from tasks.stitch import stitch
-from tasks.studio import Row
 from tasks.subtitle import subtitle
 
 

@@ -9,15 +9,17 @@ from typing import Any
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from tasks import chapters, framing, loudness, media, photograph, provenance, recording, stills, typeface
-from tasks.captions import Subtitles
+from tasks.captions import chapters
+from tasks.captions.caption import Subtitles
 from tasks.errors import BadInput, ToolFailed, retry_helps
-from tasks.finish import Finish
 from tasks.job import FPS, Chapter, Finished, Job, Speech
-from tasks.language import alpha_3
-from tasks.lossless import full_disk_is_named
-from tasks.loudness import TARGETS, Loudness
-from tasks.store import digest_file, publish
+from tasks.media import decode, ffmpeg, loudness
+from tasks.media.lossless import full_disk_is_named
+from tasks.media.loudness import TARGETS, Loudness
+from tasks.picture import framing, photograph, provenance, stills, typeface
+from tasks.picture.video_options import Finish
+from tasks.records.store import digest_file, publish
+from tasks.speech.language import alpha_3
 
 _BT709 = {"color_primaries": "bt709", "color_trc": "bt709", "colorspace": "bt709"}
 _BT709_LIMITED = (1, 1, 1, 1)
@@ -67,14 +69,14 @@ def assemble(
     target.mkdir(parents=True, exist_ok=True)
     marks = chapters.from_zero(speech.chapters, provenance.title(job))
     sound, level = loudness.master(speech.wav, speech.frames, TARGETS[options.sound], options.music, work)
-    frame = _drawn(job, subtitles, work, media.source(picture.resolve(), "avi").video, options)
+    frame = _drawn(job, subtitles, work, ffmpeg.source(picture.resolve(), "avi").video, options)
     video = target.resolve() / f".{job.id}.mp4.partial"
     output = _output(job, frame, sound, subtitles, video, options)
     if marks:  # a further input: ffmpeg takes the chapters of the first one that has any
         (work / "chapters.ffmeta").write_text(chapters.ffmetadata(marks, speech.frames), encoding="utf-8")
         output = output.global_args("-f", "ffmetadata", "-i", "chapters.ffmeta")
     canvas = options.framing.canvas((job.width, job.height))
-    media.execute(
+    ffmpeg.execute(
         output,
         what=f"encoding {job.id}",
         time_limit_s=_SPARE_S + speech.frames * _SLOWEST_S_PER_FRAME * max(1.0, canvas[0] * canvas[1] / 512**2),
@@ -126,7 +128,7 @@ def _laid_out_for(canvas: tuple[int, int], ass: Path) -> Path:
 
 def _output(job: Job, frame: Any, sound: Path, subtitles: Subtitles, video: Path, options: Finish) -> Any:
     """The file to encode: the picture is encoded once, sound is copied, captions become a soft track."""
-    tracks = [frame.filter("setparams", range="tv", **_BT709), media.source(sound, "mov").audio]
+    tracks = [frame.filter("setparams", range="tv", **_BT709), ffmpeg.source(sound, "mov").audio]
     settings: dict[str, str | int] = {
         "c:v": "libx264",
         "preset:v": options.x264_preset,
@@ -143,18 +145,18 @@ def _output(job: Job, frame: Any, sound: Path, subtitles: Subtitles, video: Path
         "metadata:s:a:0": f"language={alpha_3(job.language)}",
     }
     if "srt" in subtitles.files and not options.burn_in:  # players would show them twice: ffmpeg enables the track
-        tracks.append(media.source(subtitles.files["srt"].resolve(), "srt")["s"])
+        tracks.append(ffmpeg.source(subtitles.files["srt"].resolve(), "srt")["s"])
         settings |= {
             "c:s": "mov_text",
             "metadata:s:s:0": f"language={alpha_3(subtitles.language)}",
             "disposition:s:0": "default",
         }
-    return media.sink(tracks, video, "mp4", **settings)
+    return ffmpeg.sink(tracks, video, "mp4", **settings)
 
 
 def _check(video: Path, speech: Speech, canvas: tuple[int, int]) -> int:
     """Whether the result is what was asked for. By how many milliseconds the picture outlasts the sound."""
-    found = recording.probe(video)
+    found = decode.probe(video)
     picture, sound = found.video, found.audio
     if picture is None or sound is None:
         raise ToolFailed(f"{video.name} lacks its {'sound' if picture else 'picture'}")

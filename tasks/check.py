@@ -5,8 +5,8 @@ from pathlib import Path
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from tasks import intake
 from tasks.job import Job, Preset
+from tasks.manifest import intake
 
 
 @task(name="check", task_run_name="check {manifest.name}", cache_policy=NO_CACHE, persist_result=False)

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from tasks.driving import stirs_of
 from tasks.job import (
     MAX_SEGMENT_FRAMES,
     OVERLAP_FRAMES,
@@ -16,7 +15,8 @@ from tasks.job import (
     Segment,
     Speech,
 )
-from tasks.store import digest_of
+from tasks.picture.driving import stirs_of
+from tasks.records.store import digest_of
 
 HALF = OVERLAP_FRAMES // 2
 MAX_CORE_FRAMES = MAX_SEGMENT_FRAMES - OVERLAP_FRAMES

@@ -10,9 +10,9 @@ from prefect.cache_policies import NO_CACHE
 
 from tasks.errors import retry_helps
 from tasks.job import Clip, Finished, Outcome
-from tasks.journal import VideoEnded
-from tasks.store import digest_file, write_text
-from tasks.studio import Row, segment_ended
+from tasks.records.batch_context import Row, segment_ended
+from tasks.records.journal import VideoEnded
+from tasks.records.store import digest_file, write_text
 
 CARD = ".record.json"
 _OF_A_DELIVERY = frozenset({"path", "error_class", "error"})

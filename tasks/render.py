@@ -6,7 +6,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from tasks.job import Clip, Job, Segment
-from tasks.pool import RenderPool
+from tasks.pool.render_pool import RenderPool
 
 
 @task(name="render", task_run_name="render {job.id}", cache_policy=NO_CACHE, persist_result=False)

@@ -15,16 +15,16 @@ import soxr
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from tasks import script, voice, whisper_ear
-from tasks.align import Ear, align
 from tasks.errors import BadInput, retry_helps
-from tasks.features import RATE
 from tasks.job import FPS, HUSH_FRAMES, OVERLAP_FRAMES, SAMPLE_RATE, Chapter, Job, Speech, Word, WordSource
-from tasks.programme import Programme, cuts_of, programme
-from tasks.recording import decode_audio
-from tasks.script import Ends, Script, Sentence
-from tasks.spoken import spoken
-from tasks.voice import Utterance, Voice
+from tasks.media.decode import decode_audio
+from tasks.speech import script, transcribe, voice
+from tasks.speech.align import Ear, align
+from tasks.speech.features import RATE
+from tasks.speech.normalise import spoken
+from tasks.speech.programme import Programme, cuts_of, programme
+from tasks.speech.script import Ends, Script, Sentence
+from tasks.speech.voice import Utterance, Voice
 
 MS_PER_FRAME: Final = 1000 // FPS
 LEAD_FRAMES: Final = OVERLAP_FRAMES + HUSH_FRAMES
@@ -58,8 +58,8 @@ def play(job: Job, recording: Path, wav: Path) -> Speech:
     speech = Speech(wav, sound.frames, cuts_of(sound.levels), tuple(sound.levels), language=job.language)
     if job.script and job.language.lower() in voice.voices():
         return _aligned(job, recording, speech)
-    if not job.script and (model := whisper_ear.weights()):
-        words = whisper_ear.transcribe(decode_audio(recording, RATE), job.language, model)
+    if not job.script and (model := transcribe.weights()):
+        words = transcribe.transcribe(decode_audio(recording, RATE), job.language, model)
         return replace(speech, words=words, source=WordSource.TRANSCRIBED if words else WordSource.NONE)
     return speech
 
@@ -79,10 +79,10 @@ def _aligned(job: Job, recording: Path, speech: Speech) -> Speech:
 
 def _ear(language: str) -> Ear | None:
     """Whisper, where its weights are named."""
-    model = whisper_ear.weights()
+    model = transcribe.weights()
     if model is None:
         return None
-    return lambda sentence, samples: whisper_ear.place(sentence.text, sentence.words, samples, language, model)
+    return lambda sentence, samples: transcribe.place(sentence.text, sentence.words, samples, language, model)
 
 
 def synthesise(job: Job, wav: Path) -> Speech:

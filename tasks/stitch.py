@@ -12,7 +12,7 @@ from prefect.cache_policies import NO_CACHE
 
 from tasks.errors import BadInput, RenderFailed, retry_helps
 from tasks.job import Clip, Segment
-from tasks.lossless import SUFFIX, LosslessReader, LosslessWriter
+from tasks.media.lossless import SUFFIX, LosslessReader, LosslessWriter
 
 
 @task(

@@ -7,11 +7,14 @@ from typing import Final
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from tasks import caption_files, caption_profile, whisper_ear
-from tasks.caption_layout import lay_out
-from tasks.captions import Subtitles, Violation, check
+from tasks.captions import files as caption_files
+from tasks.captions.caption import Subtitles, Violation, check
+from tasks.captions.layout import lay_out
+from tasks.captions.profile import BASE
+from tasks.captions.profile import load as load_profile
 from tasks.errors import retry_helps
 from tasks.job import FPS, Job, Speech, WordSource
+from tasks.speech import transcribe
 
 _LISTED: Final = 5
 
@@ -28,7 +31,7 @@ def subtitle(
     job: Job,
     speech: Speech,
     work: Path,
-    profile: str = caption_profile.BASE,
+    profile: str = BASE,
     highlight: bool = False,
     canvas: tuple[int, int] | None = None,
 ) -> Subtitles:
@@ -42,7 +45,7 @@ def subtitle(
     Raises:
         BadInput: There is no such profile.
     """
-    norm = caption_profile.load(profile)
+    norm = load_profile(profile)
     captions = lay_out(speech.words, norm, speech.language, speech.frames * 1000 // FPS)
     violations = check(captions, norm, speech.language)
     texts = {"words": ("words.json", caption_files.words_json(speech, captions))}
@@ -78,7 +81,7 @@ def _why_no_words(job: Job, speech: Speech) -> str:
         return "nothing of the script is heard in the recording"
     if job.script:
         return f"nobody here can read {speech.language!r} to find the words of the script in the recording"
-    return f"the recording has no script, and {whisper_ear.VARIABLE} names no Whisper weights that could hear its words"
+    return f"the recording has no script, and {transcribe.VARIABLE} names no Whisper weights that could hear its words"
 
 
 def _some(items: Sequence[str], separator: str) -> str:

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import flows.batch
 from flows.cli import main
-from tasks import renderers
 from tasks.job import Job, Preset, Segment
-from tasks.pool import RenderPool
-from tasks.renderers import Renderer
+from tasks.pool.render_pool import RenderPool
+from tasks.renderers import renderer
+from tasks.renderers.renderer import Renderer
 
 POISONED_INDEX = 1
 POISONED_JOB = "sick"
@@ -34,8 +34,8 @@ class Poisoned:
 
 
 def load(preset: Preset, weights: Path | None, threads: int) -> Poisoned:
-    """See `tasks.renderers.load`."""
-    return Poisoned(renderers.load(preset, weights, threads))
+    """See `tasks.renderers.renderer.load`."""
+    return Poisoned(renderer.load(preset, weights, threads))
 
 
 if __name__ == "__main__":

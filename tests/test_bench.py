@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from tasks import ledger, media
-from tasks.finish import Finish
 from tasks.job import FPS, Attempt, Outcome
-from tasks.journal import Journal, SegmentEnded, VideoEnded
-from tasks.lossless import LosslessWriter
-from tasks.recording import decode_frames
+from tasks.media import ffmpeg
+from tasks.media.decode import decode_frames
+from tasks.media.lossless import LosslessWriter
+from tasks.picture.video_options import Finish
+from tasks.records import ledger
+from tasks.records.journal import Journal, SegmentEnded, VideoEnded
 from tests.course import actalker, events, finished, write_manifest
 
 pytestmark = pytest.mark.bench
@@ -55,7 +56,7 @@ def encode_alone(video: Path, folder: Path) -> float:
     arguments = ["-y", "-i", str(lossless), "-i", str(video), "-map", "0:v", "-map", "1:a", "-pix_fmt", "yuv420p"]
     codecs = ["-c:v", "libx264", "-preset", options.x264_preset, "-crf", str(options.crf), "-c:a", "aac"]
     began = time.monotonic()
-    media.run([*arguments, *codecs, str(folder / "alone.mp4")], what="encoding alone", time_limit_s=600)
+    ffmpeg.run([*arguments, *codecs, str(folder / "alone.mp4")], what="encoding alone", time_limit_s=600)
     return time.monotonic() - began
 
 

@@ -17,8 +17,8 @@ import psutil
 import pytest
 import webvtt
 
-from flows.order import DEMO_CHECKPOINT
-from tasks.recording import decode_frames
+from flows.options import DEMO_CHECKPOINT
+from tasks.media.decode import decode_frames
 from tests.course import (
     ROOT,
     actalker,

@@ -1,6 +1,8 @@
 """The plan of the house holds: who may import whom, what the README shows, what infra refers to."""
 
+import os
 import re
+import shutil
 import subprocess
 import sys
 from importlib import import_module
@@ -13,24 +15,60 @@ ROOT = Path(__file__).parents[1]
 
 
 def test_import_contracts_are_kept() -> None:
-    command = [str(Path(sys.executable).with_name("lint-imports")), "--no-cache"]
-    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    told = lint_imports(ROOT)
     assert told.returncode == 0, told.stdout
 
 
-def test_every_verb_is_in_the_contracts() -> None:
-    verbs = {path.stem for path in (ROOT / "tasks").glob("*.py") if "from prefect import task" in path.read_text()}
-    (line,) = re.findall(r'type = "independence"\nmodules = \[(.*)\]', (ROOT / "pyproject.toml").read_text())
-    assert {f"tasks.{verb}" for verb in verbs} == set(re.findall(r'"([^"]+)"', line))
+@pytest.mark.parametrize(
+    ("module", "line", "contract"),
+    [
+        ("tasks/speech/script.py", "import tasks.captions.layout", "packages import downwards only"),
+        ("tasks/records/store.py", "from tasks.speech import script", "packages import downwards only"),
+        ("tasks/media/decode.py", "from tasks import speak", "packages import downwards only"),
+        ("tasks/stitch.py", "from tasks.assemble import assemble", "packages import downwards only"),
+        ("tasks/job.py", "from tasks.media import decode", "packages import downwards only"),
+        ("tasks/newcomer.py", "", "packages import downwards only"),
+        ("tasks/captions/newcomer.py", "import prefect", "packages do not know Prefect"),
+        ("tasks/captions/newcomer.py", "import subprocess", "only tasks/media starts programs"),
+        ("actalker/newcomer.py", "from tasks import job", "flows -> tasks -> actalker"),
+    ],
+)
+def test_a_planted_import_breaks_a_contract(tmp_path: Path, module: str, line: str, contract: str) -> None:
+    """A new file needs no new line in a contract: it is held by the package that it is in."""
+    for package in ("flows", "tasks", "actalker"):
+        shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__", "*.[!p]*"))
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    with (tmp_path / module).open("a") as file:
+        file.write(f"\n{line}\n")
+    told = lint_imports(tmp_path)
+    assert told.returncode == 1, told.stdout
+    (broken,) = re.findall(r"^(.*) BROKEN", told.stdout, flags=re.MULTILINE) or [told.stdout]
+    assert contract in broken
+
+
+def lint_imports(folder: Path) -> subprocess.CompletedProcess[str]:
+    command = [str(Path(sys.executable).with_name("lint-imports")), "--no-cache"]
+    environment = {**os.environ, "PYTHONPATH": str(folder)}
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 
 def test_the_readme_shows_the_tree_as_it_is() -> None:
-    shown = set(re.findall(r"^\s+([a-z_]+\.py)\s", (ROOT / "README.md").read_text(), flags=re.MULTILINE))
-    there = {path.name for room in ("flows", "tasks") for path in (ROOT / room).glob("*.py")} - {
-        "__init__.py",
-        "__main__.py",
+    tree = (ROOT / "README.md").read_text().partition("## The tree")[2]
+    shown = set(re.findall(r"\b([a-z_]+(?:\.py|/))", tree))
+    there = {path.name for path in (ROOT / "tasks").glob("*.py")} - {"__init__.py"}
+    there |= {
+        f"{folder.parent.name}/" for room in ("tasks", "actalker") for folder in (ROOT / room).glob("*/__init__.py")
     }
     assert there <= shown, f"not in the README's tree: {sorted(there - shown)}"
+
+
+PACKAGES = [ROOT / "flows", *sorted(path.parent for path in (ROOT / "tasks").glob("*/__init__.py"))]
+
+
+@pytest.mark.parametrize("package", PACKAGES, ids=lambda path: path.name)
+def test_a_package_lists_its_files(package: Path) -> None:
+    listed = re.findall(r"^    ([a-z_]+\.py) ", (package / "__init__.py").read_text(), flags=re.MULTILINE)
+    assert sorted(listed) == sorted({path.name for path in package.glob("*.py")} - {"__init__.py", "__main__.py"})
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "infra").rglob("*.yaml")), ids=lambda path: path.name)

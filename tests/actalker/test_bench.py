@@ -13,10 +13,10 @@ from actalker.network import TINY, Branch, NetworkConfig, UNet
 from actalker.network.scan import selective_scan, selective_scan_reference
 from actalker.sampling import denoise
 from tests.actalker.bench_scenes import denoise_with_four_passes, straightforward
-from tests.actalker.filling import fill, relative_error, shapes
 from tests.actalker.network.scenes import conditions
 from tests.actalker.network.test_scan import inputs
 from tests.actalker.test_sampling import reference, scene, settings, vae  # noqa: F401  # fixtures
+from tests.actalker.weights_by_rule import fill, relative_error, shapes
 
 pytestmark = [pytest.mark.bench, pytest.mark.timeout(1200)]
 

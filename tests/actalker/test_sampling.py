@@ -24,8 +24,8 @@ from actalker.sampling import (
     denoise,
     windows,
 )
-from tests.actalker.filling import DATA, fill, noise, relative_error, results, shapes, weight
 from tests.actalker.network.scenes import FRAME, conditions, network
+from tests.actalker.weights_by_rule import DATA, fill, noise, relative_error, results, shapes, weight
 
 CASES = json.loads((DATA / "sampling_cases.json").read_text())
 

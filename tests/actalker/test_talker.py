@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from actalker.checkpoint import PARTS, Options, PictureConfig, read_config, save_checkpoint
-from actalker.doubling import doubled
 from actalker.encoders.build import EncodersConfig
 from actalker.encoders.widths import PublishedWidths
+from actalker.interpolation import doubled
 from actalker.sampling import CancelledError, Guidance, Sampling, Schedule
 from actalker.shapes import Box, Size
 from actalker.talker import Controls, Talker

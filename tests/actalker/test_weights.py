@@ -20,7 +20,7 @@ from actalker.encoders.build import AutoencoderConfig, EncodersConfig
 from actalker.encoders.widths import PublishedWidths, SmallWidths, SvdWidths
 from actalker.network import TINY, Conditions
 from actalker.weights import SOURCES, convert, place
-from tests.actalker.filling import noise, relative_error, results, shapes, weight
+from tests.actalker.weights_by_rule import noise, relative_error, results, shapes, weight
 
 PUBLISHED_NAMES = {  # module here -> name of its file's keys in data/published_keys.json
     "unet": "unet",

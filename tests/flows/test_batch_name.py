@@ -1,8 +1,8 @@
 from flows.batch import name_of
-from flows.order import Finishing
+from flows.options import Finishing
 from tasks.check import check
-from tasks.finish import Finish
 from tasks.job import Preset
+from tasks.picture.video_options import Finish
 from tests.course import ROOT
 
 MANIFEST = ROOT / "examples/course/manifest.csv"

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from flows.cli import main
-from flows.order import DEMO_CHECKPOINT, Rendering
+from flows.options import DEMO_CHECKPOINT, Rendering
 from tasks.job import Preset
-from tests.tasks.test_photograph import PHOTOGRAPH
+from tests.tasks.picture.test_photograph import PHOTOGRAPH
 
 
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> tuple[int, str]:

@@ -7,10 +7,10 @@ from rich.console import Console
 
 from flows.screen import Screen, TrainingScreen, table_of
 from tasks.errors import BadInput
-from tasks.events import Kind, PoolEvent
 from tasks.job import Attempt, Outcome
-from tasks.journal import BatchEnded, BatchStarted, Event, Journal, VideoEnded, VideoPlanned
-from tasks.report import report
+from tasks.pool.events import Kind, PoolEvent
+from tasks.records.journal import BatchEnded, BatchStarted, Event, Journal, VideoEnded, VideoPlanned
+from tasks.records.report import report
 
 EVENTS: tuple[Event, ...] = (
     BatchStarted("night-1", "night.csv", 1000, 1, (("a[1]", "Title"), ("b", ""), ("c", ""))),

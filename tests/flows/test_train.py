@@ -17,7 +17,7 @@ from actalker.checkpoint import verify
 from actalker.puppet.clip import training_clip
 from actalker.training.loop import logged
 from tests.course import ROOT
-from tests.tasks.test_footage import film
+from tests.tasks.manifest.test_training_videos import film
 
 STAGES = ("audio", "motion", "identity", "unet", "deeper", "finish")
 PLAN = """
@@ -37,7 +37,7 @@ TRAIN = f"""{PLAN}
 train_checkpoint(folder, folder / "checkpoint", plan, footage, tell)
 """
 TRAIN_ON = f"""{PLAN}
-from tasks.renderers import DEMO_WEIGHTS
+from tasks.renderers.renderer import DEMO_WEIGHTS
 train_checkpoint(folder, folder / "checkpoint", plan, None, tell, start=DEMO_WEIGHTS)
 """
 TRAIN_ON_WORKERS = f"""{PLAN}

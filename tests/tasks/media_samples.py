@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.job import OVERLAP_FRAMES, SAMPLE_RATE, SAMPLES_PER_FRAME, Clip, Job, Segment, Speech
-from tasks.lossless import SUFFIX, LosslessWriter
-from tasks.store import digest_file
+from tasks.media.lossless import SUFFIX, LosslessWriter
+from tasks.records.store import digest_file
 
 _BITS = 12
 """Frame numbers are drawn as so many squares, black or white: they survive lossy coding and scaling."""

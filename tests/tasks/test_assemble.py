@@ -18,14 +18,14 @@ import webvtt
 from numpy.typing import NDArray
 from PIL import Image
 
-from tasks import provenance
 from tasks.assemble import assemble
 from tasks.errors import BadInput, ToolFailed
-from tasks.finish import Finish
-from tasks.framing import Aspect, Framing
 from tasks.job import SAMPLES_PER_FRAME, Chapter, Finished, Speech, Word
-from tasks.loudness import Sound
-from tasks.recording import decode_audio, decode_frames, probe
+from tasks.media.decode import decode_audio, decode_frames, probe
+from tasks.media.loudness import Sound
+from tasks.picture import provenance
+from tasks.picture.framing import Aspect, Framing
+from tasks.picture.video_options import Finish
 from tasks.subtitle import subtitle
 from tests.tasks.media_samples import babble, job, numbered, read_number, spoken, write_clip
 
@@ -256,7 +256,8 @@ def test_a_picture_of_another_length_is_not_published(tmp_path: Path) -> None:
 
 def test_a_kill_leaves_no_video_and_the_next_run_no_rest(tmp_path: Path) -> None:
     code = (
-        "from pathlib import Path; from tasks.finish import Finish; from tests.tasks.test_assemble import make\n"
+        "from pathlib import Path; from tasks.picture.video_options import Finish\n"
+        "from tests.tasks.test_assemble import make\n"
         f"make(Path({str(tmp_path / 'work')!r}), Path({str(tmp_path / 'out')!r}), Finish(x264_preset='veryslow'), 400)"
     )
     with subprocess.Popen([sys.executable, "-c", code]) as process:

@@ -17,11 +17,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tasks import media
 from tasks.assemble import assemble
 from tasks.job import FPS, SAMPLE_RATE, SAMPLES_PER_FRAME, Clip, Speech, Word, WordSource
-from tasks.lossless import LosslessReader
-from tasks.recording import decode_audio, probe
+from tasks.media import ffmpeg
+from tasks.media.decode import decode_audio, probe
+from tasks.media.lossless import LosslessReader
 from tasks.stitch import stitch
 from tasks.subtitle import subtitle
 from tests.tasks.media_samples import babble, job, planned, spoken, write_clip, write_wav
@@ -78,7 +78,7 @@ def ffmpeg_alone(picture: Path, wav: Path, result: Path) -> None:
     encoding = ("-c:v", "libx264", "-preset", "medium", "-crf", "18", "-g", "50", "-pix_fmt", "yuv420p")
     sound = ("-c:a", "aac", "-b:a", "160k", "-ac", "2")
     arguments = ("-i", str(picture), "-i", str(wav), *encoding, *sound, "-y", str(result))
-    media.run(arguments, what="encoding alone", time_limit_s=3600)
+    ffmpeg.run(arguments, what="encoding alone", time_limit_s=3600)
 
 
 @pytest.mark.parametrize("name", CODECS)

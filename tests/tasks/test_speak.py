@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tasks import espeak, piper
 from tasks.errors import BadInput
 from tasks.job import HUSH_FRAMES, OVERLAP_FRAMES, SAMPLE_RATE, SAMPLES_PER_FRAME, Job, Speech, WordSource
-from tasks.programme import cuts_of, pauses, programme
 from tasks.speak import speak
+from tasks.speech import espeak, piper
+from tasks.speech.programme import cuts_of, pauses, programme
 
 SCRIPT = """\
 # The course

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from tasks.errors import RenderFailed
 from tasks.job import OVERLAP_FRAMES, Clip
-from tasks.lossless import LosslessReader
-from tasks.recording import decode_frames
+from tasks.media.decode import decode_frames
+from tasks.media.lossless import LosslessReader
 from tasks.stitch import stitch
 from tests.tasks.media_samples import numbered, planned, read_number, rendered, write_clip
 

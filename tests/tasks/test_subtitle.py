@@ -9,12 +9,13 @@ import pysubs2
 import pytest
 import webvtt
 
-from tasks import caption_profile
-from tasks.captions import Subtitles
+from tasks.captions.caption import Subtitles
+from tasks.captions.profile import load as load_profile
+from tasks.captions.profile import names as profile_names
 from tasks.errors import BadInput
 from tasks.job import Job, Speech, Word, WordSource
 from tasks.subtitle import subtitle
-from tests.tasks.test_captions import said
+from tests.tasks.captions.test_captions import said
 
 JOB = Job(id="a", row=1, portrait=Path("portrait.png"), width=1280, height=720)
 TEXT = r'Tom & Jerry <3 {braces} and a back\slash said "hi". Prices rose 12 % in 2023, and nobody minded at all.'
@@ -115,11 +116,11 @@ def test_without_words_there_are_no_captions_and_the_reason_is_given(tmp_path: P
 
 
 def test_profiles_come_with_the_program_or_from_the_user(tmp_path: Path) -> None:
-    assert caption_profile.names() == ("bbc", "netflix", "shorts")
-    assert caption_profile.load("bbc").line_width == 37
+    assert profile_names() == ("bbc", "netflix", "shorts")
+    assert load_profile("bbc").line_width == 37
     own = tmp_path / "children.toml"
     own.write_text("characters_per_second = 13\n[style]\nsize = 7\n")
-    children = caption_profile.load(str(own))
+    children = load_profile(str(own))
     assert (children.name, children.characters_per_second, children.line_width) == ("children", 13, 42)
     assert children.style.size == 7
 
@@ -139,9 +140,9 @@ def test_a_profile_that_cannot_be_meant_is_refused(tmp_path: Path, text: str, me
     own = tmp_path / "own.toml"
     own.write_text(text)
     with pytest.raises(BadInput, match=message):
-        caption_profile.load(str(own))
+        load_profile(str(own))
 
 
 def test_an_unknown_profile_is_answered_with_the_known_ones() -> None:
     with pytest.raises(BadInput, match="bbc, netflix, shorts"):
-        caption_profile.load("nothing")
+        load_profile("nothing")

@@ -12,7 +12,7 @@ from actalker.encoders.whisper import AudioEncoder
 from actalker.encoders.widths import PublishedWidths
 from actalker.network import TINY, SpatialGuide
 from actalker.shapes import Box
-from tests.actalker.filling import fill, noise, relative_error, results, shapes, weight
+from tests.actalker.weights_by_rule import fill, noise, relative_error, results, shapes, weight
 
 SMALL = PublishedWidths(
     tokens=64, whisper=24, audio_hidden=48, arcface=8, arcface_counts=(1, 1, 1, 1), identity_hidden=96

@@ -7,7 +7,7 @@ from actalker.network import TINY, Conditions, UNet
 from actalker.network.pcm import PCM
 from actalker.network.regions import grid_regions
 from actalker.renames import rename
-from tests.actalker.filling import fill, noise, relative_error, results, shapes, weight
+from tests.actalker.weights_by_rule import fill, noise, relative_error, results, shapes, weight
 
 GATES = {"both": [True, True], "audio_only": [True, False], "expression_only": [False, True]}
 

@@ -10,7 +10,7 @@ from actalker.training.demo import DEMO, Plan, deepen_network, export, train_enc
 from actalker.training.diffusion import Recipe
 from actalker.training.loop import averaged_weights
 from actalker.training.start import begin_from
-from tasks.renderers import DEMO_WEIGHTS
+from tasks.renderers.renderer import DEMO_WEIGHTS
 
 PLAN = Plan(deeper_steps=1, deeper_recipe=Recipe(first_pool=1), network_steps=1)
 

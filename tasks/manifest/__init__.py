@@ -1,0 +1,9 @@
+"""Manifests: a CSV or JSON Lines file comes in; jobs, or a list of every fault in it, go out.
+
+    form.py              the file: encoding, delimiter, header, rows
+    cells.py             the cells: text in, checked values out
+    intake.py            rows to jobs, with the files that they name
+    training_videos.py   the CSV of videos that `actalker train --footage` reads
+
+May import `picture`, `media`, `speech`, `records`, `job` and `errors`.
+"""

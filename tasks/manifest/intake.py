@@ -1,0 +1,168 @@
+"""Rows become Jobs: every cell and every file is looked at, and every fault is found before anything is rendered."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from tasks.errors import BadInput, Fault, ManifestRefused
+from tasks.job import Job, Preset
+from tasks.manifest import cells, form
+from tasks.manifest.form import Row
+from tasks.media.inputs import Inputs
+from tasks.speech import script, voice
+
+T = TypeVar("T")
+
+DEFAULT_VOICES = {"": "en-us", "en": "en-us"}
+"""For rows that name no voice: the language's own name is a voice's name elsewhere."""
+
+PRIORITY = (-1000, 1000)
+SHOWN_CHARACTERS = 60
+
+
+def jobs_of(path: Path, allow: tuple[Path, ...] = (), default_preset: Preset = Preset.STILL) -> tuple[Job, ...]:
+    """Read a manifest and look at every cell and every file that it names.
+
+    Args:
+        path: The manifest; its folder is where paths start.
+        allow: Folders besides the manifest's own that files may lie in.
+        default_preset: For rows that name none.
+
+    Raises:
+        ManifestRefused: With every fault: row, column, value, problem and remedy.
+    """
+    home = path.resolve().parent
+    desk = Desk(home, (home, *(folder.resolve() for folder in allow)), default_preset)
+    jobs = tuple(desk.job(row) for row in form.read(path))
+    if desk.faults:
+        raise ManifestRefused(tuple(desk.faults))
+    return jobs
+
+
+@dataclass
+class Desk:
+    """Where rows become Jobs, and what was found wrong so far."""
+
+    home: Path
+    allowed: tuple[Path, ...]
+    default_preset: Preset
+    inputs: Inputs = field(default_factory=Inputs)
+    faults: list[Fault] = field(default_factory=list)
+    names: dict[str, int] = field(default_factory=dict)
+
+    def job(self, row: Row) -> Job:
+        """The row as a Job. Where cells have faults, these are in `faults` and stand-ins are in the Job."""
+        preset = self._cell(row, "preset", lambda text: cells.preset(text, self.default_preset), self.default_preset)
+        portrait, portrait_sha256 = self._file(row, "portrait", self.inputs.portrait, required=True)
+        audio, audio_sha256 = self._file(row, "audio", self.inputs.recording)
+        driving, driving_sha256 = self._file(row, "driving_video", self.inputs.driving_video)
+        driven = bool(row.cells["driving_video"])
+        size = self._cell(row, "size", lambda text: cells.size(text, preset.size, preset.multiple), preset.size)
+        voice_name, language = self._voice(row)
+        job = Job(
+            id=self._cell(row, "id", lambda text: self._new_name(row, text), ""),
+            row=row.number,
+            portrait=portrait or self.home,
+            script=self._script(row, language),
+            audio=audio,
+            driving_video=driving,
+            voice=voice_name,
+            language=language,
+            title=self._cell(row, "title", lambda text: script.fill(text, row.variables), ""),
+            seed=self._cell(row, "seed", lambda text: cells.whole(text, 0, 0, cells.MAX_SEED), 0),
+            audio_gate=self._cell(row, "audio_gate", lambda text: cells.gate(text, default=True), default=True),
+            motion_gate=self._cell(row, "motion_gate", lambda text: cells.gate(text, default=driven), driven),
+            preset=preset,
+            width=size[0],
+            height=size[1],
+            face_box=self._cell(row, "face_box", cells.face_box, None),
+            priority=self._cell(row, "priority", lambda text: cells.whole(text, 0, *PRIORITY), 0),
+            consent=row.cells["consent"],
+            portrait_sha256=portrait_sha256,
+            audio_sha256=audio_sha256,
+            driving_sha256=driving_sha256,
+        )
+        self.faults.extend(_contradictions(row, job))
+        if job.preset is not Preset.STILL and portrait is not None:
+            self._look_for_faces(row, job)
+        return job
+
+    def _look_for_faces(self, row: Row, job: Job) -> None:
+        """A network moves a face: one that can be found, large enough, and turned to the camera."""
+        from tasks.picture.portrait import portrait_of, usable_face  # noqa: PLC0415 - drafts need no face
+
+        column = "portrait" if job.face_box is None else "face_box"
+        seen = portrait_of(job.portrait, job.width, job.height, job.face_box)
+        self._cell(row, column, lambda _: usable_face(seen, given=job.face_box is not None), None)
+
+    def _cell(self, row: Row, column: str, parse: Callable[[str], T], default: T) -> T:
+        """The value of a cell; when it has a fault, that is noted, and the default stands in."""
+        text = row.cells[column]
+        try:
+            return parse(text)
+        except BadInput as error:
+            shown = text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}…"
+            self.faults.append(Fault(row.number, column, shown, error.problem, error.remedy))
+            return default
+
+    def _file(
+        self, row: Row, column: str, look: Callable[[Path], str], required: bool = False
+    ) -> tuple[Path | None, str]:
+        """A file and its digest; (None, "") for an empty cell."""
+        nothing: tuple[Path | None, str] = (None, "")
+
+        def parse(text: str) -> tuple[Path | None, str]:
+            if text:
+                path = cells.path(text, self.home, self.allowed)
+                return path, look(path)
+            if required:
+                raise BadInput("it is empty", "Give the path of a file.")
+            return nothing
+
+        return self._cell(row, column, parse, nothing)
+
+    def _new_name(self, row: Row, text: str) -> str:
+        name = cells.identifier(text)
+        first = self.names.setdefault(name.casefold(), row.number)  # one folder on file systems that fold case
+        if first != row.number:
+            raise BadInput(f"row {first} has the same id", "Give every row an id of its own.")
+        return name
+
+    def _script(self, row: Row, language: str) -> str:
+        def parse(text: str) -> str:
+            if not text:
+                return ""
+            markdown = script.fill(self.inputs.text(cells.path(text, self.home, self.allowed)), row.variables)
+            script.parse(markdown, language or "en")
+            return markdown
+
+        return self._cell(row, "script", parse, "")
+
+    def _voice(self, row: Row) -> tuple[str, str]:
+        """The voice's name and the language; each follows from the other where only one is given."""
+        language = self._cell(row, "language", cells.language, "")
+
+        def parse(text: str) -> tuple[str, str]:
+            name = text or DEFAULT_VOICES.get(language, language)
+            if name.endswith(".onnx"):
+                name = str(cells.path(name, self.home, self.allowed))
+            spoken = voice.find(name).language
+            return name, language or spoken
+
+        return self._cell(
+            row, "voice" if row.cells["voice"] else "language", lambda _: parse(row.cells["voice"]), ("", "")
+        )
+
+
+def _contradictions(row: Row, job: Job) -> Iterator[Fault]:
+    """What no cell shows by itself."""
+    if not row.cells["script"] and not row.cells["audio"]:
+        problem = "the row has neither script nor audio"
+        yield Fault(row.number, "script", "", problem, "Give a script, a recording, or both.")
+    if not job.audio_gate and not job.motion_gate:
+        problem = "both gates are closed: nothing would move the face"
+        yield Fault(row.number, "audio_gate", row.cells["audio_gate"], problem, "Open one.")
+    if job.motion_gate and not row.cells["driving_video"]:
+        problem = "it is open, and there is no driving_video"
+        yield Fault(row.number, "motion_gate", row.cells["motion_gate"], problem, "Give one, or close the gate.")

@@ -1,0 +1,196 @@
+"""What the rows of a batch share, and what each row has for itself: its folder, its stopwatch and its log."""
+
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+from tasks.errors import Cancelled
+from tasks.job import Clip, Finished, Job, Outcome, Segment, Speech
+from tasks.records.journal import Journal, SegmentEnded, VideoEnded, VideoPlanned
+from tasks.records.store import Store, digest_file, digest_of
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+FINISHING_VERSION = "1"
+"""Part of a finished video's key: raise it when stitching, captions or assembly change what comes out."""
+
+row_now: ContextVar[str] = ContextVar("row_now", default="-")
+"""The row that this thread works on, for the log."""
+
+log = logging.getLogger(__name__)
+
+
+def now_ms() -> int:
+    """Milliseconds since 1970, UTC."""
+    return time.time_ns() // 1_000_000
+
+
+@dataclass(frozen=True)
+class Studio:
+    """One batch at work.
+
+    Attributes:
+        renderer: The identity of what draws the pixels.
+        style: The digest-worthy rest of the settings: caption profile and finishing options, as JSON.
+        cancelled: Set when the batch is to end early.
+    """
+
+    store: Store
+    batch_id: str
+    pen: Journal
+    renderer: str
+    style: str
+    cancelled: threading.Event = field(default_factory=threading.Event)
+
+
+@dataclass
+class Row:
+    """One job at work: where its scratch files are, how long its stages took, what is known of it so far."""
+
+    job: Job
+    studio: Studio
+    started_ms: int = field(default_factory=now_ms)
+    stages_ms: dict[str, int] = field(default_factory=dict)
+    speech: Speech | None = None
+    segments: tuple[Segment, ...] = ()
+    key: str = ""
+
+    @property
+    def work(self) -> Path:
+        """Scratch, made when it is asked for."""
+        folder = self.studio.store.work(self.studio.batch_id, self.job.id)
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def do(self, stage: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a stage on the stopwatch.
+
+        Raises:
+            Cancelled: The batch is to end: no other stage begins.
+        """
+        if self.studio.cancelled.is_set():
+            raise Cancelled("the batch was called off")
+        name = getattr(stage, "name", repr(stage))
+        token = row_now.set(self.job.id)
+        began = time.monotonic_ns()
+        try:
+            return stage(*args, **kwargs)
+        finally:
+            self.stages_ms[name] = (time.monotonic_ns() - began) // 1_000_000
+            log.info("%s took %.2f s", name, self.stages_ms[name] / 1000)
+            row_now.reset(token)
+
+    def plan_is(self, speech: Speech, segments: tuple[Segment, ...]) -> None:
+        """Note the plan, and by it the name of the video that will come of it."""
+        self.speech, self.segments = speech, segments
+        keys = (segment.key for segment in segments)
+        self.key = digest_of("video", FINISHING_VERSION, self.studio.style, _told(self.job), _heard(speech), *keys)
+        self.studio.pen.write(VideoPlanned(self.job.id, len(segments), speech.frames))
+
+    def ended(self, outcome: Outcome, finished: Finished | None = None, clips: tuple[Clip, ...] = ()) -> VideoEnded:
+        """The row of the `videos` table."""
+        job, speech = self.job, self.speech
+        return VideoEnded(
+            job_id=job.id,
+            row=job.row,
+            title=job.title,
+            outcome=outcome,
+            started_ms=self.started_ms,
+            ended_ms=now_ms(),
+            portrait_sha256=job.portrait_sha256,
+            script_sha256=digest_of(job.script) if job.script else "",
+            audio_sha256=job.audio_sha256,
+            driving_sha256=job.driving_sha256,
+            consent=job.consent,
+            renderer=self.studio.renderer,
+            settings=json.dumps({**json.loads(self.studio.style), **_settings(job)}, sort_keys=True),
+            seed=job.seed,
+            language=speech.language if speech else job.language,
+            words_from=str(speech.source) if speech else "",
+            width=job.width,
+            height=job.height,
+            frames=finished.frames if finished else 0,
+            segments=len(self.segments),
+            segments_rendered=sum(not clip.reused for clip in clips),
+            render_ms=sum(clip.render_ms for clip in clips if not clip.reused),
+            stages_ms=dict(self.stages_ms),
+            measured=dict(finished.measured) if finished else {},
+            notes=finished.notes if finished else (),
+            sha256=finished.sha256 if finished else "",
+        )
+
+    def segments_ended(self, clips: tuple[Clip, ...]) -> Iterator[SegmentEnded]:
+        """The rows of the `segments` table, for segments that have clips."""
+        for segment, clip in zip(self.segments, clips, strict=True):
+            yield segment_ended(
+                segment,
+                Outcome.REUSED if clip.reused else Outcome.DONE,
+                path=str(clip.path.relative_to(self.studio.store.root)),
+                sha256=clip.sha256,
+                render_ms=clip.render_ms,
+                worker=clip.worker,
+            )
+
+
+def segment_ended(segment: Segment, outcome: Outcome, **facts: str | int) -> SegmentEnded:
+    """The row of the `segments` table for a segment."""
+    return SegmentEnded(
+        segment.job_id,
+        segment.index,
+        segment.key,
+        segment.start_frame,
+        segment.end_frame,
+        segment.seed,
+        segment.joint_seed,
+        outcome,
+        **facts,  # type: ignore[arg-type]
+    )
+
+
+class _RowFilter(logging.Filter):
+    """Gives every log line the row that it is about."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.row = row_now.get()
+        return True
+
+
+@contextmanager
+def log_file(path: Path) -> Iterator[None]:
+    """Write what the stages log to the batch's own file, a line each: time, row, message."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handler = logging.FileHandler(path, encoding="utf-8")
+    handler.addFilter(_RowFilter())
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s [%(row)s] %(message)s"))
+    logger = logging.getLogger("tasks")
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+        handler.close()
+
+
+def _told(job: Job) -> str:
+    """What of the job shows in the finished video besides its pixels."""
+    return json.dumps([job.id, job.title, job.language, job.consent])
+
+
+def _heard(speech: Speech) -> str:
+    return digest_of(digest_file(speech.wav), repr((speech.words, speech.chapters, speech.language, speech.unspoken)))
+
+
+def _settings(job: Job) -> dict[str, object]:
+    gates = {"audio_gate": job.audio_gate, "motion_gate": job.motion_gate}
+    return {"preset": job.preset, "voice": job.voice, "face_box": job.face_box, **gates}

@@ -1,0 +1,16 @@
+"""Speech: a script or a recording comes in; sound, and words with times, go out.
+
+    script.py       Markdown scripts to sentences, words, headings and pauses
+    normalise.py    text normalisation: how numbers, dates, money and units are read aloud
+    voice.py        voices: words to sound with a time for each word
+    espeak.py       espeak-ng
+    piper.py        Piper voices
+    align.py        forced alignment: where the words of a script are in a recording
+    dtw.py          dynamic time warping, for the alignment
+    features.py     spectral features, for the alignment
+    transcribe.py   Whisper: words of a recording that has no script
+    programme.py    the sound of a whole video on disk, its levels and pauses
+    language.py     language tags
+
+May import `job` and `errors`.
+"""
