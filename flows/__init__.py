@@ -4,6 +4,9 @@
     cli_checkpoints.py       its commands that train, evaluate and convert checkpoints
     options.py               the options of a batch
     batch.py                 the flow of one manifest
+    batch_name.py            the name of a batch
+    artifacts.py             what Prefect's UI shows of a batch
+    attempts.py              from the pool's events to attempts in the journal
     video.py                 the task of one row: all stages, in order
     nightly.py               the scheduled flow: every manifest of a folder
     train.py                 the training flow

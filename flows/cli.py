@@ -12,17 +12,15 @@ from rich.markup import escape
 
 from flows import cli_checkpoints
 from flows.environment import be_quiet_and_offline, leave_nothing_running
-from flows.options import Finishing, Rendering
+from flows.options import FinishingOptions, RenderOptions
 from tasks.errors import ActalkerError, BadInput, ManifestRefused
 from tasks.job import Preset
 from tasks.media.loudness import Bed, Sound
 from tasks.picture.framing import Aspect, Framing
-from tasks.picture.video_options import Finish
+from tasks.picture.video_options import VideoOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from tasks.job import Job
+    from tasks.manifest.intake import CheckedManifest
 
 DONE, FAILED, REFUSED = 0, 3, 2
 INTERRUPTED = 130
@@ -86,32 +84,34 @@ def submit(
     """
     be_quiet_and_offline()
     console = Console(highlight=False)
-    from tasks.manifest import intake
+    from tasks.manifest.intake import check_manifest
 
     bed, framing = Bed(music) if music else None, Framing(aspect, backdrop=backdrop)
-    finish = Finish(sound, bed, burn_in or highlight, label, framing)
-    folders, rendering = tuple(allow or ()), Rendering(preset, weights, ray, actors)
-    finishing = Finishing(captions, highlight, finish)
+    finish = VideoOptions(sound, bed, burn_in or highlight, label, framing)
+    folders, rendering = tuple(allow or ()), RenderOptions(preset, weights, ray, actors)
+    finishing = FinishingOptions(captions, highlight, finish)
     finishing.check()
-    # Refused in a second, before Prefect and Ray come up.
-    _tell_doubts(console, intake.jobs_of(manifest, folders, rendering.default_preset))
+    # Refused in a second, before Prefect and Ray come up. The flow gets what was checked and does not read it again.
+    checked = check_manifest(manifest, folders, rendering.default_preset)
+    _print_warnings(console, checked)
     signal.signal(signal.SIGTERM, _interrupt)
     atexit.register(leave_nothing_running)  # before Prefect registers the end of its server, hence after it
-    raise typer.Exit(_render(console, manifest, workspace, folders, rendering, finishing))
+    raise typer.Exit(_render(console, checked, workspace, rendering, finishing))
 
 
 @app.command()
 def check(manifest: Manifest, allow: Allow = None, preset: PresetOption = None) -> None:
-    """Look at every cell and every file of a manifest, and render nothing. Exit code 2 when something is wrong.
+    """Check every cell and every file of a manifest, and render nothing. Exit code 2 when something is wrong.
 
-    What is no fault but needs a look, such as a photograph for the demo network, is told too.
+    Also prints warnings: what is no fault but needs a look, such as a photograph for the demo network.
     """
-    from tasks.manifest import intake
+    from tasks.manifest.intake import check_manifest
 
-    jobs = intake.jobs_of(manifest, tuple(allow or ()), Rendering(preset).default_preset)
+    checked = check_manifest(manifest, tuple(allow or ()), RenderOptions(preset).default_preset)
     console = Console(highlight=False)
-    _tell_doubts(console, jobs)
-    console.print(f"[green]{len(jobs)} row{'s' * (len(jobs) != 1)}, no fault.[/]")
+    _print_warnings(console, checked)
+    rows = len(checked.jobs)
+    console.print(f"[green]{rows} row{'s' * (rows != 1)}, no fault.[/]")
 
 
 @app.command()
@@ -127,8 +127,8 @@ def status(
     names = batches(ledger)
     if not names and batch is None:
         raise BadInput(f"{workspace} holds no batches yet", "Submit a manifest with this workspace.")
-    told = report(ledger, batch or names[0])
-    Console().print(table_of(told))
+    state = report(ledger, batch or names[0])
+    Console().print(table_of(state))
     if len(names) > 1 and batch is None:
         Console().print(f"Older batches: {', '.join(names[1:6])}", highlight=False)
 
@@ -156,33 +156,32 @@ def voices() -> None:
     Console().print(*voice.voices(), sep="\n", highlight=False)
 
 
-def _tell_doubts(console: Console, jobs: "Iterable[Job]") -> None:
-    """What a person should know before the night begins, though nothing is refused for it."""
+def _print_warnings(console: Console, manifest: "CheckedManifest") -> None:
+    """Print what a person should know before the night begins, though nothing is refused for it."""
     from tasks.picture import photograph
 
-    for job in jobs:
+    for job in manifest.jobs:
         if doubt := photograph.warning(job):
             console.print(f"[yellow]row {job.row}, {escape(job.id)}:[/] {escape(doubt)}", soft_wrap=True)
 
 
 def _render(
     console: Console,
-    manifest: Path,
+    manifest: "CheckedManifest",
     workspace: Path,
-    allow: tuple[Path, ...],
-    rendering: Rendering,
-    finishing: Finishing,
+    rendering: RenderOptions,
+    finishing: FinishingOptions,
 ) -> int:
-    """Run the flow and tell how it went. Returns the exit code."""
+    """Run the flow and print how it ended. Returns the exit code."""
     from flows import observer
     from flows.batch import render_batch
     from flows.screen import Screen
 
     screen = Screen(console)
-    observer.watcher.set(screen)
+    observer.current.set(screen)
     try:
         with screen:
-            state = render_batch(manifest, workspace, allow, rendering, finishing, return_state=True)
+            state = render_batch(manifest, workspace, rendering, finishing, return_state=True)
     except KeyboardInterrupt:
         console.print("Interrupted. Submit the same manifest again to go on where it was.")
         return INTERRUPTED
@@ -208,7 +207,7 @@ def _interrupt(*_: object) -> None:
 
 
 def main() -> None:
-    """The entry point: refusals are told in words, without a traceback."""
+    """The entry point: a refusal is printed in words, without a traceback."""
     try:
         app()
     except ManifestRefused as refused:

@@ -1,4 +1,4 @@
-"""The commands that make checkpoints and judge them. Slow libraries are imported by the commands that need them."""
+"""The commands that train, convert and evaluate checkpoints. Each imports what it needs: some libraries are slow."""
 
 import atexit
 from pathlib import Path
@@ -62,7 +62,7 @@ def train(
     if start:
         plan = another_cycle(plan)
     with TrainingScreen(Console(highlight=False)) as screen:
-        made = train_checkpoint(folder, checkpoint, plan, footage, screen.hears, start)
+        made = train_checkpoint(folder, checkpoint, plan, footage, screen.on_step, start)
     screen.console.print(f"Checkpoint: {made}", soft_wrap=True)
 
 
@@ -89,24 +89,24 @@ def evaluate(
     if minute:
         be_quiet_and_offline()
         from flows import observer
-        from flows.pipeline_evaluation import markdown, render_minute
+        from flows.pipeline_evaluation import evaluate_pipeline, markdown
         from flows.screen import Screen
 
         atexit.register(leave_nothing_running)
         with Screen(console) as screen:
-            observer.watcher.set(screen)
-            table = markdown(render_minute(minute))
+            observer.current.set(screen)
+            table = markdown(evaluate_pipeline(minute))
         (DEMO_CHECKPOINT / "minute.md").write_text(table)
         console.print(table, soft_wrap=True)
         return
     from actalker.training import evaluation, scores
 
-    judged = evaluation.evaluate(
+    scored = evaluation.evaluate(
         checkpoint, clips, frames, lambda row: console.print(f"clip {row.clip}: mouth and sound {row.audio_open:.2f}")
     )
     if (clips, frames) == (evaluation.CLIPS, evaluation.FRAMES):
-        scores.write(judged, checkpoint)
-    console.print(judged.markdown())
+        scores.write(scored, checkpoint)
+    console.print(scored.markdown())
 
 
 @app.command()
@@ -144,7 +144,7 @@ def convert(
         done = convert_files(source, target)
     except WeightsError as error:
         raise BadInput(str(error), "docs/network.md says where the files come from.") from error
-    _tell_files(done.files)
+    _print_files(done.files)
     for file, names in done.unused.items():
         Console().print(f"{escape(file)}: {len(names)} tensors of networks that are not used here", highlight=False)
 
@@ -158,12 +158,12 @@ def verify(
     from actalker.checkpoint import verify as verify_files
 
     try:
-        _tell_files(verify_files(directory))
+        _print_files(verify_files(directory))
     except WeightsError as error:
         raise BadInput(str(error), "Convert the published files again.") from error
 
 
-def _tell_files(files: "Iterable[FileReport]") -> None:
+def _print_files(files: "Iterable[FileReport]") -> None:
     for file in files:
-        told = f"{file.name}: {file.tensors} tensors, {file.parameters:,} parameters, sha256 {file.sha256}"
-        Console().print(told, highlight=False, soft_wrap=True)
+        line = f"{file.name}: {file.tensors} tensors, {file.parameters:,} parameters, sha256 {file.sha256}"
+        Console().print(line, highlight=False, soft_wrap=True)

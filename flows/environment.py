@@ -1,4 +1,4 @@
-"""What this process tells the services that it starts, and how it ends them."""
+"""Settings for the services that this process starts, and how they are stopped."""
 
 import os
 
@@ -7,12 +7,12 @@ QUIET_AND_OFFLINE = {
     "DO_NOT_TRACK": "1",
     "PREFECT_CLI_PROMPT": "false",
     "PREFECT_LOGGING_LEVEL": "INFO",
-    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",  # errors are told by our own screen, in words
+    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",  # our own screen shows errors, in words
     "PREFECT_SERVER_LOGGING_LEVEL": "CRITICAL",
     "PREFECT_LOGGING_EXTRA_LOGGERS": "tasks",
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",  # a cold machine compiles bytecode first
 }
-"""What Prefect is told unless the environment says otherwise."""
+"""Defaults for Prefect; variables that are set already win."""
 
 
 def be_quiet_and_offline() -> None:

@@ -9,7 +9,8 @@ from prefect.settings import get_current_settings
 from prefect.states import Completed, Failed
 
 from flows.batch import render_batch
-from flows.options import Finishing, Rendering
+from flows.options import RenderOptions
+from tasks.check import check
 from tasks.errors import BadInput
 
 SUFFIXES = frozenset({".csv", ".tsv", ".jsonl", ".ndjson"})
@@ -21,22 +22,30 @@ def render_night(inbox: Path, workspace: Path, until: str = "06:00", preset: str
 
     Args:
         until: Local time after which no further batch begins; one that runs is finished.
-        preset: For rows that name none, as in `Rendering`.
+        preset: For rows that name none, as in `RenderOptions`.
     """
     inbox, workspace = Path(inbox), Path(workspace)  # a schedule keeps its parameters as JSON
-    rendering = Rendering.of(preset)
+    rendering = RenderOptions.of(preset)
     ends = window_end(datetime.now().astimezone(), until)
     failed, waiting = [], []
     for manifest in manifests(inbox):
         if datetime.now().astimezone() >= ends:
             waiting.append(manifest.name)
-        elif not render_batch(manifest, workspace, (), rendering, Finishing(), return_state=True).is_completed():
+        elif not _rendered(manifest, workspace, rendering):
             failed.append(manifest.name)
     if not failed and not waiting:
         return Completed(message="Every manifest is done.")
     return Failed(
         message=f"failed: {', '.join(failed) or 'none'}; not begun by {until}: {', '.join(waiting) or 'none'}"
     )
+
+
+def _rendered(manifest: Path, workspace: Path, rendering: RenderOptions) -> bool:
+    """Check and render one manifest. Whether all of its rows are done."""
+    checked = check(manifest, (), rendering.default_preset, return_state=True)
+    if not checked.is_completed():
+        return False
+    return render_batch(checked.result(), workspace, rendering, return_state=True).is_completed()
 
 
 def manifests(inbox: Path) -> list[Path]:
@@ -59,7 +68,7 @@ def window_end(now: datetime, until: str) -> datetime:
 
 
 def serve(inbox: Path, workspace: Path, cron: str, until: str, preset: str | None) -> None:
-    """Register the schedule with the Prefect server and run its flows here, one at a time, until told to stop.
+    """Register the schedule with the Prefect server, and run its flows here, one at a time, until stopped.
 
     Raises:
         BadInput: No server is named: an embedded one would end with this process, and its schedule with it.

@@ -1,4 +1,4 @@
-"""Who watches a batch: the terminal, a test, or nobody."""
+"""What receives the events of a batch while it runs: the terminal, a test, or nothing."""
 
 from contextvars import ContextVar
 from typing import Protocol
@@ -7,20 +7,20 @@ from tasks.pool.events import PoolEvent
 from tasks.records.journal import Event
 
 
-class Audience(Protocol):
-    """Somebody who is told of everything, from whatever thread it happens in."""
+class Observer(Protocol):
+    """Receives every event of a batch, from whatever thread it happens in."""
 
-    def hears(self, event: Event | PoolEvent) -> None:
-        """Take one event in; be quick."""
-
-
-class Nobody:
-    """Watches nothing: a scheduled batch has the journal and Prefect."""
-
-    def hears(self, event: Event | PoolEvent) -> None:
-        """See `Audience.hears`."""
+    def on_event(self, event: Event | PoolEvent) -> None:
+        """Take one event in; it must not block."""
 
 
-watcher: ContextVar[Audience] = ContextVar("watcher", default=Nobody())  # noqa: B039 - it holds no state
+class NullObserver:
+    """Ignores every event: a scheduled batch has its journal and Prefect."""
+
+    def on_event(self, event: Event | PoolEvent) -> None:
+        """See `Observer.on_event`."""
+
+
+current: ContextVar[Observer] = ContextVar("observer", default=NullObserver())  # noqa: B039 - it holds no state
 """Of batches that are started in this context. Use it through this module: Prefect pickles flows with all that their
 modules name, and a context variable cannot be pickled."""

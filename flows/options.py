@@ -1,4 +1,4 @@
-"""What a batch is ordered with, besides its manifest: light enough for the command line to import."""
+"""The options of a batch. The command line imports this module, so it imports nothing slow."""
 
 import os
 from dataclasses import dataclass, field
@@ -8,14 +8,14 @@ from typing import Self
 import actalker
 from tasks.captions import profile
 from tasks.job import Preset
-from tasks.picture.video_options import Finish
+from tasks.picture.video_options import VideoOptions
 
 DEMO_CHECKPOINT = Path(actalker.__file__).parent / "checkpoints" / "demo"
 
 
 @dataclass(frozen=True, slots=True)
-class Rendering:
-    """What draws, with what, and where.
+class RenderOptions:
+    """Which renderer, with which weights, and where it runs.
 
     Attributes:
         preset: For rows that name none; None: `actalker` where weights are given, else `demo`.
@@ -31,7 +31,7 @@ class Rendering:
 
     @classmethod
     def of(cls, preset: str | None) -> Self:
-        """As a schedule has it: the preset by name, the rest from the environment."""
+        """The options of a scheduled batch: the preset by name, the rest from the environment."""
         weights = os.environ.get("ACTALKER_WEIGHTS")
         return cls(
             Preset(preset) if preset else None, Path(weights) if weights else None, os.environ.get("ACTALKER_RAY")
@@ -39,30 +39,31 @@ class Rendering:
 
     @property
     def default_preset(self) -> Preset:
-        """What draws rows that name no preset."""
+        """The preset of rows that name none."""
         if self.preset:
             return self.preset
         return Preset.ACTALKER if self.weights else Preset.DEMO
 
 
 @dataclass(frozen=True, slots=True)
-class Finishing:
+class FinishingOptions:
     """How the rendered picture becomes a video.
 
     Attributes:
         captions: A caption profile's name, or a TOML file's path.
         highlight: Burnt-in captions colour each word while it is spoken.
+        video: Sound, framing, and what is drawn into the picture.
     """
 
     captions: str = "netflix"
     highlight: bool = False
-    finish: Finish = field(default_factory=Finish)
+    video: VideoOptions = field(default_factory=VideoOptions)
 
     def check(self) -> None:
-        """Find out before the night what would fail at its end.
+        """Check now what would otherwise fail at the end of the night.
 
         Raises:
             BadInput: There is no such caption profile, or an option of finishing cannot be kept.
         """
         profile.load(self.captions)
-        self.finish.check()
+        self.video.check()

@@ -1,4 +1,4 @@
-"""A minute of somebody whom training never saw, through the whole pipeline, judged: does it drift, do joints show?
+"""A minute of somebody whom training never saw, through the whole pipeline, scored: does it drift, do joints show?
 
 Three rows are rendered like any others: by sound, by a driving video, by both. Every ten seconds are scored; the last
 ten ask for what the first ten did, so that what they lose is lost to time. The step from frame to frame at a joint of
@@ -21,8 +21,9 @@ from actalker.puppet.clip import SAMPLE_RATE, Clip, asked_of, held_out_rondo
 from actalker.puppet.measure import Reader
 from actalker.training.evaluation import Curves, heard_scores, mixed_scores, moved_scores, truth_of
 from flows.batch import render_batch
-from flows.options import Finishing, Rendering
+from flows.options import RenderOptions
 from tasks.job import FPS, Preset
+from tasks.manifest.intake import check_manifest
 from tasks.media.decode import decode_frames
 from tasks.media.lossless import SUFFIX, LosslessWriter
 from tasks.records import ledger
@@ -35,7 +36,7 @@ ROWS = {"sound": (True, False), "driving": (False, True), "both": (True, True)}
 
 
 @dataclass(frozen=True)
-class Minute:
+class RowScores:
     """One row: the scores of every ten seconds, and its joints."""
 
     scores: Sequence[Mapping[str, float]]
@@ -47,26 +48,26 @@ class Minute:
     """The same of the frames that were asked for, at the same place: a head that moves there is no seam."""
 
 
-def render_minute(workspace: Path, seconds: int = 60) -> dict[str, Minute]:
-    """Render and judge the three rows in `workspace`; videos of earlier calls are used again.
+def evaluate_pipeline(workspace: Path, seconds: int = 60) -> dict[str, RowScores]:
+    """Render and score the three rows in `workspace`; videos of earlier calls are used again.
 
     Raises:
         RuntimeError: A row failed; the ledger in the workspace says why.
     """
     clip, driver = (held_out_rondo(index, seconds * FPS, _STRETCH) for index in (0, 1))
-    manifest = _write_inputs(workspace / "inputs", clip, driver)
-    state = render_batch(manifest, workspace, (), Rendering(Preset.DEMO), Finishing(), return_state=True)
+    manifest = check_manifest(_write_inputs(workspace / "inputs", clip, driver))
+    state = render_batch(manifest, workspace, RenderOptions(Preset.DEMO), return_state=True)
     if not state.is_completed():
         raise RuntimeError(f"not every row was rendered: {state.message}")
-    reader, judged = Reader(clip.person, SIZE), {}
+    reader, scored = Reader(clip.person, SIZE), {}
     videos, segments = (_newest(workspace, name) for name in ("videos", "segments"))
     spans: dict[str, list[tuple[int, int]]] = {name: [] for name in ROWS}
     for row in ledger.read(segments).sort_by("index").to_pylist():
         spans[row["job_id"]].append((row["start_frame"], row["end_frame"]))
     for row in ledger.read(videos).to_pylist():
         frames = np.stack(list(decode_frames(workspace / row["path"])))
-        judged[row["job_id"]] = judge(row["job_id"], frames, spans[row["job_id"]], reader, clip, driver)
-    return {name: judged[name] for name in ROWS}
+        scored[row["job_id"]] = score(row["job_id"], frames, spans[row["job_id"]], reader, clip, driver)
+    return {name: scored[name] for name in ROWS}
 
 
 def _newest(workspace: Path, table: str) -> Path:
@@ -89,10 +90,10 @@ def _write_inputs(folder: Path, clip: Clip, driver: Clip) -> Path:
     with (folder / "minute.csv").open("w", newline="") as file:
         rows = csv.writer(file)
         rows.writerow(["id", "portrait", "audio", "script", "driving_video", "audio_gate", "motion_gate", "face_box"])
-        for name, (hears, moves) in ROWS.items():
-            driving = f"driver{SUFFIX}" if moves else ""
+        for name, (sound, motion) in ROWS.items():
+            driving = f"driver{SUFFIX}" if motion else ""
             place = f"{box.left} {box.top} {box.right} {box.bottom}"
-            rows.writerow([name, "portrait.png", "speech.wav", "speech.md", driving, int(hears), int(moves), place])
+            rows.writerow([name, "portrait.png", "speech.wav", "speech.md", driving, int(sound), int(motion), place])
     return folder / "minute.csv"
 
 
@@ -102,21 +103,21 @@ def _said(clip: Clip) -> str:
     return " ".join(word.text for word in clip.speech.words if word.start_sample < end)
 
 
-def judge(
+def score(
     name: str, frames: NDArray[np.uint8], spans: Sequence[tuple[int, int]], reader: Reader, clip: Clip, driver: Clip
-) -> Minute:
+) -> RowScores:
     """Score one row's frames (n, S, S, 3), whose segments were rendered over `spans`."""
     made, truth, driven = reader.read(frames), truth_of(clip), truth_of(driver)
     starts = range(0, len(frames) - _STRETCH + 1, _STRETCH)
     scores = [_scores(name, *(_part(curves, start) for curves in (made, truth, driven))) for start in starts]
     joints = [slice(max(start - 1, 0), end) for (_, end), (start, _) in pairwise(spans)]
     if not joints:
-        return Minute(scores, 0, float("nan"), float("nan"))
-    hears, moves = ROWS[name]
-    asked = asked_of(clip, driver if moves else None, sound=hears)
+        return RowScores(scores, 0, float("nan"), float("nan"))
+    sound, motion = ROWS[name]
+    asked = asked_of(clip, driver if motion else None, sound=sound)
     shown, drawn = _joint_steps(frames, joints), _joint_steps(asked.pictures(SIZE), joints)
     worst = int(shown.argmax())
-    return Minute(scores, len(joints), float(shown[worst]), float(drawn[worst]))
+    return RowScores(scores, len(joints), float(shown[worst]), float(drawn[worst]))
 
 
 def _joint_steps(frames: NDArray[np.uint8], joints: Sequence[slice]) -> NDArray[np.float64]:
@@ -138,7 +139,7 @@ def _scores(name: str, made: Curves, truth: Curves, driven: Curves) -> dict[str,
     return heard_scores(made, truth) if name == "sound" else moved_scores(made, driven)
 
 
-def markdown(minutes: Mapping[str, Minute]) -> str:
+def markdown(minutes: Mapping[str, RowScores]) -> str:
     """A table of the scores of all rows, and one of their joints."""
     seconds = _STRETCH // FPS
     stretches = [

@@ -70,8 +70,8 @@ class Screen(_Bars):
         self._rows_bar: TaskID = self._progress.add_task("rows", total=None, note="")
         self._segments_bar: TaskID = self._progress.add_task("segments", total=0, note="")
 
-    def hears(self, event: Event | PoolEvent) -> None:
-        """See `flows.observer.Audience`."""
+    def on_event(self, event: Event | PoolEvent) -> None:
+        """See `flows.observer.Observer`."""
         with self._guard:
             self._take(event)
 
@@ -89,7 +89,7 @@ class Screen(_Bars):
             case PoolEvent(kind=Kind.FINISHED, segment=Segment() as segment):
                 self._done[segment.job_id] = self._done.get(segment.job_id, 0) + segment.frames
                 self._progress.advance(self._segments_bar)
-                self._tell_pace()
+                self._show_pace()
             case PoolEvent(kind=Kind.PAUSED | Kind.WORKER_LOST | Kind.WORKER_ABANDONED | Kind.QUARANTINED):
                 self.console.print(f"[yellow]{event.kind}[/] {event.worker} {event.error}", highlight=False)
             case SegmentEnded(outcome=Outcome.REUSED):
@@ -97,30 +97,30 @@ class Screen(_Bars):
             case VideoEnded():
                 self._done[event.job_id] = event.frames
                 self._progress.advance(self._rows_bar)
-                self._tell_pace()
-                self._tell_video(event)
+                self._show_pace()
+                self._show_video(event)
             case _:
                 pass
 
     def _total(self, bar: TaskID) -> float:
         return next(task.total or 0 for task in self._progress.tasks if task.id == bar)
 
-    def _tell_pace(self) -> None:
+    def _show_pace(self) -> None:
         """Frames per second so far, and the time that the planned rows will take, scaled up to all rows."""
         pace = sum(self._done.values()) / (time.monotonic() - self._began)
         expected = sum(self._planned.values()) * self._total(self._rows_bar) / max(1, len(self._planned))
         left_s = max(0.0, expected - sum(self._done.values())) / pace if pace else 0.0
         self._progress.update(self._rows_bar, note=f"{pace:.0f} frames/s, {_clock(left_s)} left")
 
-    def _tell_video(self, video: VideoEnded) -> None:
+    def _show_video(self, video: VideoEnded) -> None:
         colour = COLOURS.get(video.outcome, "white")
-        told = f"[{colour}]{video.outcome:7}[/] {escape(video.job_id)}"
+        line = f"[{colour}]{video.outcome:7}[/] {escape(video.job_id)}"
         if video.error:
-            self.console.print(f"{told}: {escape(video.error)}", highlight=False)
+            self.console.print(f"{line}: {escape(video.error)}", highlight=False)
             return
         rendered = f"{video.segments_rendered} of {_counted(video.segments, 'segment')} rendered"
         took_s = (video.ended_ms - video.started_ms) / 1000
-        self.console.print(f"{told}  {_clock(video.frames / FPS)}, {rendered}, in {took_s:.1f} s", highlight=False)
+        self.console.print(f"{line}  {_clock(video.frames / FPS)}, {rendered}, in {took_s:.1f} s", highlight=False)
         for note in video.notes:
             self.console.print(f"        {escape(note)}", highlight=False)
 
@@ -139,7 +139,7 @@ class TrainingScreen(_Bars):
         super().__init__(console, TextColumn("left"), TimeRemainingColumn(), pace_period_s=300.0)
         self._bars: dict[str, TaskID] = {}
 
-    def hears(self, stage: str, step: int, steps: int, metrics: Mapping[str, float]) -> None:
+    def on_step(self, stage: str, step: int, steps: int, metrics: Mapping[str, float]) -> None:
         """See `flows.train.OnStep`."""
         note = f"loss {metrics['loss']:.3f}"
         if stage not in self._bars:  # a run that goes on begins where it was: its pace is that of today's steps
@@ -149,12 +149,12 @@ class TrainingScreen(_Bars):
             self.console.print(f"{stage}: step {step} of {steps}, {note}")
 
 
-def table_of(told: BatchReport) -> Table:
+def table_of(report: BatchReport) -> Table:
     """A batch as a table: one line per row of its manifest."""
-    table = Table(title=f"{told.id}: {told.state}", title_justify="left", box=None, pad_edge=False)
+    table = Table(title=f"{report.id}: {report.state}", title_justify="left", box=None, pad_edge=False)
     for column in ("row", "outcome", "length", "segments", "cost", "remark"):
         table.add_column(column, overflow="fold", justify="right" if column in {"length", "cost"} else "left")
-    for row in told.rows.values():
+    for row in report.rows.values():
         colour = COLOURS.get(row.outcome, "white")
         video = row.video
         done = video.segments if video and not video.error else row.rendered

@@ -19,14 +19,14 @@ from actalker.training.loop import Metrics, OnMetrics, logged
 from actalker.training.start import begin_from
 from actalker.training.takes import Video
 from tasks.errors import BadInput
-from tasks.manifest.training_videos import Footage
+from tasks.manifest.training_videos import TrainingVideos
 from tasks.pool import ray_session
 
 LARGE = {demo.SHALLOW: demo.train_network, demo.NETWORK: demo.deepen_network, demo.FINISH: demo.train_finish}
 """The stages that take hours on a CPU."""
 STAGES = (*demo.ENCODERS, *LARGE)
 OnStep = Callable[[str, int, int, Metrics], None]
-"""Told of a stage: its name, the step it has reached, of how many, and figures."""
+"""Receives the name of a stage, the step it has reached, of how many, and figures."""
 _SHOWN_EVERY = 500  # steps
 _LOOKED_EVERY_S = 1.0
 
@@ -61,7 +61,7 @@ def train_checkpoint(
             begin_from(start, folder, plan)
         except ValueError as error:
             raise BadInput(str(error), "Name the bundled checkpoint, or one that `actalker train` made.") from error
-    videos = Footage(footage, folder / "footage", plan.config.picture.short_edge) if footage else ()
+    videos = TrainingVideos(footage, folder / "footage", plan.config.picture.short_edge) if footage else ()
     for name in demo.ENCODERS:
         demo.train_encoder(folder, plan, name, reporter(folder, plan, name, on_step))
     demo.fit(folder, plan, videos)
@@ -99,8 +99,8 @@ def train_on_workers(
 
         LARGE[stage](folder, plan, None, str(get_device()), footage)
 
-    tell = reporter(folder, plan, stage, on_step)
-    with ray_session.session(None, workers, gpus=use_gpu), _told(folder / stage, tell):
+    report = reporter(folder, plan, stage, on_step)
+    with ray_session.session(None, workers, gpus=use_gpu), _forwarded(folder / stage, report):
         from ray.train import RunConfig, ScalingConfig  # noqa: PLC0415 - not before the session: see tasks.pool.ray_session
         from ray.train.torch import TorchTrainer  # noqa: PLC0415
 
@@ -112,18 +112,20 @@ def train_on_workers(
 
 
 @contextmanager
-def _told(run: Path, tell: OnMetrics) -> Iterator[None]:
-    """Tell here, as it appears, what other processes log of a run."""
+def _forwarded(run: Path, report: OnMetrics) -> Iterator[None]:
+    """Report here, as it appears, what other processes log of a run."""
     over = threading.Event()
 
-    def follow(told: float) -> None:
+    def follow(reported: float) -> None:
         ended = False
         while not ended:
             ended = over.wait(_LOOKED_EVERY_S)
             for line in logged(run):
-                if line["step"] > told:
-                    told = line["step"]
-                    tell(int(told), {name: figure for name, figure in line.items() if name not in {"step", "time_s"}})
+                if line["step"] > reported:
+                    reported = line["step"]
+                    report(
+                        int(reported), {name: figure for name, figure in line.items() if name not in {"step", "time_s"}}
+                    )
 
     before = max((line["step"] for line in logged(run)), default=0.0)
     with ThreadPoolExecutor(1) as thread:
@@ -136,10 +138,10 @@ def _told(run: Path, tell: OnMetrics) -> Iterator[None]:
 
 
 def reporter(folder: Path, plan: demo.Plan, stage: str, on_step: OnStep | None = None) -> OnMetrics:
-    """What a stage tells: every logged step to the log; every 500 of the large ones, log, curves and samples too."""
+    """Reports every logged step of a stage; of the large ones, every 500 steps, log, curves and samples too."""
     log = get_run_logger()
 
-    def tell(step: int, metrics: Metrics) -> None:
+    def report(step: int, metrics: Metrics) -> None:
         if on_step is not None:
             on_step(stage, step, plan.steps(stage), metrics)
         log.info("%s, step %d: %s", stage, step, ", ".join(f"{name} {value:.3f}" for name, value in metrics.items()))
@@ -147,7 +149,7 @@ def reporter(folder: Path, plan: demo.Plan, stage: str, on_step: OnStep | None =
             publish_log(folder / stage)
             sample_sheet(folder, plan, demo.SHALLOW if stage == demo.SHALLOW else demo.NETWORK)
 
-    return tell
+    return report
 
 
 def publish_log(run: Path) -> None:

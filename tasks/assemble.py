@@ -17,7 +17,7 @@ from tasks.media import decode, ffmpeg, loudness
 from tasks.media.lossless import full_disk_is_named
 from tasks.media.loudness import TARGETS, Loudness
 from tasks.picture import framing, photograph, provenance, stills, typeface
-from tasks.picture.video_options import Finish
+from tasks.picture.video_options import VideoOptions
 from tasks.records.store import digest_file, publish
 from tasks.speech.language import alpha_3
 
@@ -45,7 +45,7 @@ _SUFFIXES = {
     persist_result=False,
 )
 def assemble(
-    job: Job, speech: Speech, picture: Path, subtitles: Subtitles, target: Path, finish: Finish | None = None
+    job: Job, speech: Speech, picture: Path, subtitles: Subtitles, target: Path, finish: VideoOptions | None = None
 ) -> Finished:
     """Make the finished video of a job and what belongs to it: captions, chapters, poster, contact sheet.
 
@@ -65,7 +65,7 @@ def assemble(
         ToolFailed: ffmpeg failed, or its result is not what was asked for.
         NoSpace: The disk is full.
     """
-    options, work = finish or Finish(), picture.parent.resolve()
+    options, work = finish or VideoOptions(), picture.parent.resolve()
     target.mkdir(parents=True, exist_ok=True)
     marks = chapters.from_zero(speech.chapters, provenance.title(job))
     sound, level = loudness.master(speech.wav, speech.frames, TARGETS[options.sound], options.music, work)
@@ -95,7 +95,7 @@ def assemble(
     return Finished(files, speech.frames, digest_file(files["mp4"]), measured, notes)
 
 
-def _drawn(job: Job, subtitles: Subtitles, work: Path, picture: Any, options: Finish) -> Any:
+def _drawn(job: Job, subtitles: Subtitles, work: Path, picture: Any, options: VideoOptions) -> Any:
     """The picture in its frame, with what is drawn on it."""
     source = (job.width, job.height)
     canvas = options.framing.canvas(source)
@@ -109,7 +109,7 @@ def _drawn(job: Job, subtitles: Subtitles, work: Path, picture: Any, options: Fi
     return frame
 
 
-def _undrawable(subtitles: Subtitles, options: Finish) -> str:
+def _undrawable(subtitles: Subtitles, options: VideoOptions) -> str:
     """A note on characters that should be in the picture and are not: libass leaves out what no font has."""
     drawn = options.label + "".join(caption.text for caption in subtitles.captions if options.burn_in)
     lacking = typeface.missing(drawn, options.fonts)
@@ -126,7 +126,7 @@ def _laid_out_for(canvas: tuple[int, int], ass: Path) -> Path:
     return ass
 
 
-def _output(job: Job, frame: Any, sound: Path, subtitles: Subtitles, video: Path, options: Finish) -> Any:
+def _output(job: Job, frame: Any, sound: Path, subtitles: Subtitles, video: Path, options: VideoOptions) -> Any:
     """The file to encode: the picture is encoded once, sound is copied, captions become a soft track."""
     tracks = [frame.filter("setparams", range="tv", **_BT709), ffmpeg.source(sound, "mov").audio]
     settings: dict[str, str | int] = {

@@ -5,13 +5,13 @@ from pathlib import Path
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from tasks.job import Job, Preset
-from tasks.manifest import intake
+from tasks.job import Preset
+from tasks.manifest.intake import CheckedManifest, check_manifest
 
 
 @task(name="check", task_run_name="check {manifest.name}", cache_policy=NO_CACHE, persist_result=False)
-def check(manifest: Path, allow: tuple[Path, ...], default_preset: Preset) -> tuple[Job, ...]:
-    """The Jobs of a manifest.
+def check(manifest: Path, allow: tuple[Path, ...], default_preset: Preset) -> CheckedManifest:
+    """The jobs of a manifest, every cell and every file checked.
 
     Args:
         allow: Folders besides the manifest's own that its files may lie in.
@@ -20,4 +20,4 @@ def check(manifest: Path, allow: tuple[Path, ...], default_preset: Preset) -> tu
     Raises:
         ManifestRefused: With every fault: row, column, value, problem and remedy.
     """
-    return intake.jobs_of(manifest, allow, default_preset)
+    return check_manifest(manifest, allow, default_preset)

@@ -21,7 +21,7 @@ MAX_SEGMENT_FRAMES = 10 * FPS
 OVERLAP_FRAMES = 8
 """How many frames two neighbouring segments share. Both render them, from the same noise; the stitch blends them."""
 
-HUSH_FRAMES = 2
+SILENCE_FRAMES = 2
 """Silence between an overlap and the speech on either side: a joint never depends on a neighbour's words."""
 
 

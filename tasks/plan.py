@@ -15,7 +15,7 @@ from tasks.job import (
     Segment,
     Speech,
 )
-from tasks.picture.driving import stirs_of
+from tasks.picture.driving import movement_of
 from tasks.records.store import digest_of
 
 HALF = OVERLAP_FRAMES // 2
@@ -42,25 +42,27 @@ def plan(job: Job, speech: Speech, renderer: str) -> tuple[Segment, ...]:
     with wave.open(str(speech.wav), "rb") as wav:
         pcm = wav.readframes(speech.frames * SAMPLES_PER_FRAME)
     driver = job.driving_video if job.motion_gate else None
-    stirs = stirs_of(driver, job.driving_sha256, speech.frames) if driver else ()
-    return segments(job, speech, pcm, renderer, stirs)
+    movement = movement_of(driver, job.driving_sha256, speech.frames) if driver else ()
+    return segments(job, speech, pcm, renderer, movement)
 
 
-def segments(job: Job, speech: Speech, pcm: bytes, renderer: str, stirs: tuple[int, ...] = ()) -> tuple[Segment, ...]:
+def segments(
+    job: Job, speech: Speech, pcm: bytes, renderer: str, movement: tuple[int, ...] = ()
+) -> tuple[Segment, ...]:
     """The segments of a job, in order: together they cover [0, speech.frames), neighbours share `OVERLAP_FRAMES`.
 
     Args:
         pcm: The programme, mono 16-bit at `SAMPLE_RATE`, `speech.frames` frames long.
-        stirs: How much a driver moves in every frame; empty without one.
+        movement: How much a driver moves in every frame; empty without one.
     """
     settings = digest_of(renderer, *look(job))
     cuts, levels = speech.cuts, speech.levels
-    if stirs:  # a driven segment belongs to its place in time: no sentence of it is found again, to be cut out alike
+    if movement:  # a driven segment belongs to its place in time: no sentence of it is found again, to be cut out alike
         cuts = ()
-    if stirs and not job.audio_gate:  # what shows at a joint is then how much the driver moves, not how loud it is
-        levels = stirs
+    if movement and not job.audio_gate:  # what shows at a joint is then how much the driver moves, not how loud it is
+        levels = movement
     made = []
-    for index, (start, end) in enumerate(ranges(speech.frames, cuts, levels, stirs)):
+    for index, (start, end) in enumerate(ranges(speech.frames, cuts, levels, movement)):
         sound = pcm[start * BYTES_PER_FRAME : end * BYTES_PER_FRAME]
         motion = (job.driving_sha256, start, end) if job.motion_gate else ()
         key = digest_of("segment", settings, sound, *motion)
@@ -88,7 +90,7 @@ def look(job: Job) -> tuple[str | int, ...]:
 
 
 def ranges(
-    frames: int, cuts: tuple[int, ...], levels: tuple[int, ...], stirs: tuple[int, ...] = ()
+    frames: int, cuts: tuple[int, ...], levels: tuple[int, ...], movement: tuple[int, ...] = ()
 ) -> Iterator[tuple[int, int]]:
     """Half-open frame ranges, half an overlap wider than the stretches between the cuts on either side.
 
@@ -97,11 +99,11 @@ def ranges(
         cuts: Frames in the middle of pauses, ascending, inside (0, frames).
         levels: The loudness of every frame in dBFS, or whatever shows at a joint in its place: stretches that are too
             long are cut where it is lowest.
-        stirs: How much a driver moves in every frame: of places that are about as quiet, the calmest is taken.
+        movement: How much a driver moves in every frame: of places that are about as quiet, the calmest is taken.
     """
     edges = list(_apart([HALF, *cuts], frames - HALF))
     for start, end in itertools.pairwise(edges):
-        for a, b in itertools.pairwise(_split(start, end, levels, stirs)):
+        for a, b in itertools.pairwise(_split(start, end, levels, movement)):
             yield max(0, a - HALF), min(frames, b + HALF)
 
 
@@ -116,7 +118,7 @@ def _apart(cuts: list[int], end: int) -> Iterator[int]:
     yield max(end, last + 1)
 
 
-def _split(start: int, end: int, levels: tuple[int, ...], stirs: tuple[int, ...]) -> list[int]:
+def _split(start: int, end: int, levels: tuple[int, ...], movement: tuple[int, ...]) -> list[int]:
     """The edges of [start, end), cut at quiet and calm frames until no piece is too long.
 
     The place of a cut depends on the stretch alone, so that the same sentence is cut alike wherever it stands.
@@ -126,17 +128,17 @@ def _split(start: int, end: int, levels: tuple[int, ...], stirs: tuple[int, ...]
         # The second half of what may be taken, and no crumb left over at the end.
         low = edges[-1] + MAX_CORE_FRAMES // 2
         high = min(edges[-1] + MAX_CORE_FRAMES, end - MIN_CORE_FRAMES)
-        edges.append(_calmest(range(low, high + 1), levels, stirs))
+        edges.append(_calmest(range(low, high + 1), levels, movement))
     return [*edges, end]
 
 
-def _calmest(window: range, levels: tuple[int, ...], stirs: tuple[int, ...]) -> int:
+def _calmest(window: range, levels: tuple[int, ...], movement: tuple[int, ...]) -> int:
     """The latest of the calmest of the quietest frames to cut at."""
     joints = {frame: slice(max(0, frame - HALF), frame + HALF) for frame in window}
     loudest = {frame: max(levels[joint]) for frame, joint in joints.items()}
-    bar = min(loudest.values()) + (AS_QUIET if stirs else 0)
+    bar = min(loudest.values()) + (AS_QUIET if movement else 0)
     quiet = [frame for frame in window if loudest[frame] <= bar]
-    return min(quiet, key=lambda frame: (sum(stirs[joints[frame]]), -frame))
+    return min(quiet, key=lambda frame: (sum(movement[joints[frame]]), -frame))
 
 
 def _seed(key: str) -> int:

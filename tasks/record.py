@@ -10,11 +10,11 @@ from prefect.cache_policies import NO_CACHE
 
 from tasks.errors import retry_helps
 from tasks.job import Clip, Finished, Outcome
-from tasks.records.batch_context import Row, segment_ended
+from tasks.records.batch_context import RowContext, segment_ended
 from tasks.records.journal import VideoEnded
 from tasks.records.store import digest_file, write_text
 
-CARD = ".record.json"
+RECORD_SUFFIX = ".record.json"
 _OF_A_DELIVERY = frozenset({"path", "error_class", "error"})
 """What belongs to one delivery, and not to a finished video that several batches may deliver."""
 
@@ -27,18 +27,18 @@ _OF_A_DELIVERY = frozenset({"path", "error_class", "error"})
     cache_policy=NO_CACHE,
     persist_result=False,
 )
-def record(row: Row, clips: tuple[Clip, ...], folder: Path, finished: Finished) -> VideoEnded:
+def record(row: RowContext, clips: tuple[Clip, ...], folder: Path, finished: Finished) -> VideoEnded:
     """Publish the files of a finished video under its content, deliver them, and write the ledger.
 
     Args:
         folder: Holds the finished files and nothing else; it is moved.
     """
     for segment in row.segments_ended(clips):
-        row.studio.pen.write(segment)
-    video = row.ended(Outcome.DONE, finished, clips)
+        row.batch.journal.write(segment)
+    video = row.video_ended(Outcome.DONE, finished, clips)
     card = {name: fact for name, fact in asdict(video).items() if name not in _OF_A_DELIVERY}
-    write_text(folder / f"{row.job.id}{CARD}", json.dumps(card, indent=1, ensure_ascii=False, sort_keys=True))
-    return _deliver(row, row.studio.store.publish_video(row.key, folder), video)
+    write_text(folder / f"{row.job.id}{RECORD_SUFFIX}", json.dumps(card, indent=1, ensure_ascii=False, sort_keys=True))
+    return _deliver(row, row.batch.store.publish_video(row.key, folder), video)
 
 
 @task(
@@ -49,19 +49,19 @@ def record(row: Row, clips: tuple[Clip, ...], folder: Path, finished: Finished) 
     cache_policy=NO_CACHE,
     persist_result=False,
 )
-def reuse(row: Row) -> VideoEnded | None:
+def reuse(row: RowContext) -> VideoEnded | None:
     """Deliver the video that an earlier batch made of the very same content, or return None."""
-    found = row.studio.store.find_video(row.key)
+    found = row.batch.store.find_video(row.key)
     if found is None:
         return None
-    made = json.loads((found / f"{row.job.id}{CARD}").read_text())
+    made = json.loads((found / f"{row.job.id}{RECORD_SUFFIX}").read_text())
     if digest_file(found / f"{row.job.id}.mp4") != made["sha256"]:
         shutil.rmtree(found)
         return None
     for segment in row.segments:
-        row.studio.pen.write(segment_ended(segment, Outcome.REUSED))
+        row.batch.journal.write(segment_ended(segment, Outcome.REUSED))
     video = replace(
-        row.ended(Outcome.REUSED),
+        row.video_ended(Outcome.REUSED),
         frames=made["frames"],
         measured=made["measured"],
         notes=tuple(made["notes"]),
@@ -70,10 +70,10 @@ def reuse(row: Row) -> VideoEnded | None:
     return _deliver(row, found, video)
 
 
-def _deliver(row: Row, finished: Path, video: VideoEnded) -> VideoEnded:
-    folder = row.studio.store.deliver(finished, row.studio.batch_id, row.job.id)
-    path = (folder / f"{row.job.id}.mp4").relative_to(row.studio.store.root)
+def _deliver(row: RowContext, finished: Path, video: VideoEnded) -> VideoEnded:
+    folder = row.batch.store.deliver(finished, row.batch.batch_id, row.job.id)
+    path = (folder / f"{row.job.id}.mp4").relative_to(row.batch.store.root)
     video = replace(video, path=str(path))
-    row.studio.pen.write(video)
+    row.batch.journal.write(video)
     shutil.rmtree(row.work, ignore_errors=True)
     return video

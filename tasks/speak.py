@@ -16,18 +16,18 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from tasks.errors import BadInput, retry_helps
-from tasks.job import FPS, HUSH_FRAMES, OVERLAP_FRAMES, SAMPLE_RATE, Chapter, Job, Speech, Word, WordSource
+from tasks.job import FPS, OVERLAP_FRAMES, SAMPLE_RATE, SILENCE_FRAMES, Chapter, Job, Speech, Word, WordSource
 from tasks.media.decode import decode_audio
 from tasks.speech import script, transcribe, voice
-from tasks.speech.align import Ear, align
+from tasks.speech.align import WordTimer, align
 from tasks.speech.features import RATE
-from tasks.speech.normalise import spoken
+from tasks.speech.normalise import normalise
 from tasks.speech.programme import Programme, cuts_of, programme
 from tasks.speech.script import Ends, Script, Sentence
 from tasks.speech.voice import Utterance, Voice
 
 MS_PER_FRAME: Final = 1000 // FPS
-LEAD_FRAMES: Final = OVERLAP_FRAMES + HUSH_FRAMES
+LEAD_FRAMES: Final = OVERLAP_FRAMES + SILENCE_FRAMES
 GAP_FRAMES: Final = {Ends.SENTENCE: 12, Ends.PARAGRAPH: 18, Ends.SECTION: 25}
 """All are at least `MIN_PAUSE_FRAMES`."""
 
@@ -66,7 +66,7 @@ def play(job: Job, recording: Path, wav: Path) -> Speech:
 
 def _aligned(job: Job, recording: Path, speech: Speech) -> Speech:
     text = script.parse(job.script, job.language)
-    found = align(text, decode_audio(recording, RATE), job.language, _ear(job.language))
+    found = align(text, decode_audio(recording, RATE), job.language, _whisper_timer(job.language))
     starts = {word.sentence: word.start_ms for word in reversed(found.words)}
     return replace(
         speech,
@@ -77,7 +77,7 @@ def _aligned(job: Job, recording: Path, speech: Speech) -> Speech:
     )
 
 
-def _ear(language: str) -> Ear | None:
+def _whisper_timer(language: str) -> WordTimer | None:
     """Whisper, where its weights are named."""
     model = transcribe.weights()
     if model is None:
@@ -94,7 +94,7 @@ def synthesise(job: Job, wav: Path) -> Speech:
     return Speech(
         wav=wav,
         frames=sound.frames,
-        cuts=tuple(start - HUSH_FRAMES - OVERLAP_FRAMES // 2 for start in starts[1:]),
+        cuts=tuple(start - SILENCE_FRAMES - OVERLAP_FRAMES // 2 for start in starts[1:]),
         levels=tuple(sound.levels),
         words=words,
         chapters=_chapters(text, {index: start * MS_PER_FRAME for index, start in enumerate(starts)}),
@@ -108,7 +108,7 @@ def _read(text: Script, speaker: Voice, language: str, sound: Programme) -> tupl
     words: list[Word] = []
     starts: list[int] = []
     for index, sentence in enumerate(text.sentences):
-        utterance = speaker.say(spoken(sentence.words, language))
+        utterance = speaker.say(normalise(sentence.words, language))
         starts.append(sound.add(utterance.samples))
         offset_ms = starts[-1] * MS_PER_FRAME
         words += [
@@ -117,7 +117,7 @@ def _read(text: Script, speaker: Voice, language: str, sound: Programme) -> tupl
         ]
         # The last gap ends where a cut would let the sentence's segment end: it is the same segment anywhere.
         last = index == len(text.sentences) - 1
-        gap = GAP_FRAMES[Ends.SENTENCE] - HUSH_FRAMES if last else GAP_FRAMES[sentence.ends]
+        gap = GAP_FRAMES[Ends.SENTENCE] - SILENCE_FRAMES if last else GAP_FRAMES[sentence.ends]
         sound.rest(gap + _frames(sentence.pause_ms))
     return tuple(words), starts
 

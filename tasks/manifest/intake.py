@@ -21,8 +21,25 @@ PRIORITY = (-1000, 1000)
 SHOWN_CHARACTERS = 60
 
 
-def jobs_of(path: Path, allow: tuple[Path, ...] = (), default_preset: Preset = Preset.STILL) -> tuple[Job, ...]:
-    """Read a manifest and look at every cell and every file that it names.
+class CheckedManifest:
+    """A manifest whose every cell and file has been checked; it has at least one job.
+
+    It has no `__dict__`: Prefect cannot encode it, and so does not store every script among a run's parameters.
+    """
+
+    __slots__ = ("jobs", "path")
+
+    def __init__(self, path: Path, jobs: tuple[Job, ...]) -> None:
+        self.path, self.jobs = path, jobs
+
+    @property
+    def name(self) -> str:
+        """The file's name."""
+        return self.path.name
+
+
+def check_manifest(path: Path, allow: tuple[Path, ...] = (), default_preset: Preset = Preset.STILL) -> CheckedManifest:
+    """Read a manifest, and check every cell and every file that it names, once.
 
     Args:
         path: The manifest; its folder is where paths start.
@@ -33,15 +50,15 @@ def jobs_of(path: Path, allow: tuple[Path, ...] = (), default_preset: Preset = P
         ManifestRefused: With every fault: row, column, value, problem and remedy.
     """
     home = path.resolve().parent
-    desk = Desk(home, (home, *(folder.resolve() for folder in allow)), default_preset)
-    jobs = tuple(desk.job(row) for row in form.read(path))
-    if desk.faults:
-        raise ManifestRefused(tuple(desk.faults))
-    return jobs
+    reader = JobReader(home, (home, *(folder.resolve() for folder in allow)), default_preset)
+    jobs = tuple(reader.job(row) for row in form.read(path))
+    if reader.faults:
+        raise ManifestRefused(tuple(reader.faults))
+    return CheckedManifest(path, jobs)
 
 
 @dataclass
-class Desk:
+class JobReader:
     """Where rows become Jobs, and what was found wrong so far."""
 
     home: Path

@@ -1,4 +1,4 @@
-"""Footage to train on: a CSV of videos with the boxes of their faces, decoded to squares around them.
+"""TrainingVideos to train on: a CSV of videos with the boxes of their faces, decoded to squares around them.
 
     video,face_box
     takes/anna.mp4,120 80 360 400
@@ -35,14 +35,14 @@ MAX_FRAMES = 25 * 60 * 10
 
 
 @dataclass(frozen=True, slots=True)
-class Shot:
+class TrainingVideo:
     """One row."""
 
     video: Path
     face_box: tuple[int, int, int, int] | None
 
 
-def read(manifest: Path) -> tuple[Shot, ...]:
+def read(manifest: Path) -> tuple[TrainingVideo, ...]:
     """The rows of a footage manifest.
 
     Raises:
@@ -50,7 +50,7 @@ def read(manifest: Path) -> tuple[Shot, ...]:
     """
     faults: list[Fault] = []
     home = manifest.parent.resolve()
-    shots: list[Shot] = []
+    rows: list[TrainingVideo] = []
     try:
         lines = list(csv.DictReader(manifest.read_text("utf-8-sig").splitlines()))
     except (OSError, UnicodeDecodeError) as error:
@@ -63,47 +63,47 @@ def read(manifest: Path) -> tuple[Shot, ...]:
     for number, line in enumerate(lines, 1):
         name, box = line["video"] or "", line.get("face_box") or ""
         try:
-            shots.append(Shot(cells.path(name, home, (home,)), cells.face_box(box.strip())))
+            rows.append(TrainingVideo(cells.path(name, home, (home,)), cells.face_box(box.strip())))
         except BadInput as error:
             faults.append(Fault(number, "video", name, error.problem, error.remedy))
     if faults:
         raise ManifestRefused(tuple(faults))
-    return tuple(shots)
+    return tuple(rows)
 
 
-class Footage(Sequence[Video]):
+class TrainingVideos(Sequence[Video]):
     """The videos of a manifest, each decoded once into a folder and read from there as needed."""
 
     def __init__(self, manifest: Path, folder: Path, size: int) -> None:
-        self.shots, self.folder, self.size = read(manifest), folder, size
+        self.rows, self.folder, self.size = read(manifest), folder, size
         self._opened = lru_cache(maxsize=None)(self._open)  # frames are mapped, not held
-        for index in range(len(self.shots)):  # what cannot be used is said before anything is trained
+        for index in range(len(self.rows)):  # what cannot be used is said before anything is trained
             self._opened(index)
 
     def __len__(self) -> int:
         """How many."""
-        return len(self.shots)
+        return len(self.rows)
 
     def __getitem__(self, index: int) -> Video:  # type: ignore[override]  # no slices
         """One of them. Raises BadInput when it cannot be trained on."""
         return self._opened(index)
 
     def _open(self, index: int) -> Video:
-        shot, kept = self.shots[index], self.folder / f"{index:04}.npz"
+        row, kept = self.rows[index], self.folder / f"{index:04}.npz"
         pixels = self.folder / f"{index:04}.npy"
         if not kept.exists():
             self.folder.mkdir(parents=True, exist_ok=True)
-            box, sound = decode(shot, self.size, pixels)
+            box, sound = decode(row, self.size, pixels)
             np.savez(kept, box=np.array(box), sound=sound)
         with np.load(kept) as known:
             box, sound = known["box"], known["sound"]
         try:
             return Video(np.load(pixels, mmap_mode="r"), sound, Box(*(int(edge) for edge in box)))
         except ValueError as error:
-            raise BadInput(f"{shot.video.name} cannot be trained on: {error}", "Leave it out.") from error
+            raise BadInput(f"{row.video.name} cannot be trained on: {error}", "Leave it out.") from error
 
 
-def decode(shot: Shot, size: int, target: Path) -> tuple[tuple[int, int, int, int], NDArray[np.float32]]:
+def decode(row: TrainingVideo, size: int, target: Path) -> tuple[tuple[int, int, int, int], NDArray[np.float32]]:
     """Write a video's frames, (n, size, size, 3) at 25 per second, to a .npy file.
 
     Returns:
@@ -112,13 +112,13 @@ def decode(shot: Shot, size: int, target: Path) -> tuple[tuple[int, int, int, in
     Raises:
         BadInput: The video has no picture, no sound or no usable face.
     """
-    sound = decode_audio(shot.video, HEARD_RATE).astype(np.float32) / np.float32(32768)
+    sound = decode_audio(row.video, HEARD_RATE).astype(np.float32) / np.float32(32768)
     count = min(len(sound) // FRAME_SAMPLES, MAX_FRAMES)
-    frames = decode_frames(shot.video, 0, count)
+    frames = decode_frames(row.video, 0, count)
     first = next(frames, None)
     if first is None:
-        raise BadInput(f"{shot.video.name} has no frames", "Leave it out.")
-    face = Box(*shot.face_box) if shot.face_box else _found(first, shot.video)
+        raise BadInput(f"{row.video.name} has no frames", "Leave it out.")
+    face = Box(*row.face_box) if row.face_box else _found(first, row.video)
     square = around(face, Size(*first.shape[:2]))
     part = target.with_suffix(".partial")
     pixels = open_memmap(part, mode="w+", dtype=np.uint8, shape=(count, size, size, 3))

@@ -247,7 +247,7 @@ def decode_frames(path: Path, start: int = 0, end: int | None = None) -> Iterato
         yield np.ascontiguousarray(np.rot90(rgb, frame.rotation // 90), dtype=np.uint8)
 
 
-def decode_glances(path: Path, edge: int) -> Iterator[NDArray[np.uint8]]:
+def decode_thumbnails(path: Path, edge: int) -> Iterator[NDArray[np.uint8]]:
     """The same pictures small, square and grey, (edge, edge): enough to see that something moves, and at 1920 x 1080
     in a third of the time. Raises BadInput as `decode_frames`.
     """

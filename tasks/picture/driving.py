@@ -1,4 +1,4 @@
-"""A driving video: where its face is, which of its frames drives which of the programme, and how much it stirs."""
+"""A driving video: where its face is, which of its frames drives which of the programme, and how much it movement."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from actalker.shapes import Box
 from tasks.errors import BadInput
 from tasks.job import FPS
-from tasks.media.decode import decode_frames, decode_glances
+from tasks.media.decode import decode_frames, decode_thumbnails
 from tasks.picture.portrait import Portrait, find_faces, usable_face
 
 LOOKS = 15
 """Frames of a driving video in which its face is looked for."""
-_GLANCE = 64
+_THUMBNAIL_PX = 64
 """Pixels along the edge of the small pictures by which movement is judged."""
 
 
@@ -71,25 +71,25 @@ def driving_frames(path: Path, start: int, end: int, length: int) -> NDArray[np.
     return np.stack([shown[number - low] for number in wanted])
 
 
-def stirs_of(path: Path, sha256: str, frames: int) -> tuple[int, ...]:
+def movement_of(path: Path, sha256: str, frames: int) -> tuple[int, ...]:
     """How much the driver moves as each of `frames` frames of the programme comes: thousandths of a grey level, 0 for
     the first. Raises BadInput when the video cannot be read.
     """
-    with _watching:  # rows of one driver are planned side by side
-        stirs = _stirs(path, sha256)
-    length = len(stirs)
-    # Between two frames it stirs alike forwards and backwards: the step belongs to the later one of the video.
+    with _movement_lock:  # rows of one driver are planned side by side
+        movement = _movement(path, sha256)
+    length = len(movement)
+    # Between two frames it movement alike forwards and backwards: the step belongs to the later one of the video.
     pairs = pairwise(_played(number, length) for number in range(frames))
-    return (0, *(stirs[max(pair)] for pair in pairs))
+    return (0, *(movement[max(pair)] for pair in pairs))
 
 
-_watching = Lock()
+_movement_lock = Lock()
 
 
 @lru_cache(maxsize=64)
-def _stirs(path: Path, sha256: str) -> tuple[int, ...]:
-    glances = (glance.astype(np.int16) for glance in decode_glances(path, _GLANCE))
-    return (0, *(round(1000 * float(np.abs(now - before).mean())) for before, now in pairwise(glances)))
+def _movement(path: Path, sha256: str) -> tuple[int, ...]:
+    thumbnails = (thumbnail.astype(np.int16) for thumbnail in decode_thumbnails(path, _THUMBNAIL_PX))
+    return (0, *(round(1000 * float(np.abs(now - before).mean())) for before, now in pairwise(thumbnails)))
 
 
 def _played(number: int, length: int) -> int:

@@ -13,7 +13,7 @@ WORST_CRF = 51
 
 
 @dataclass(frozen=True, slots=True)
-class Finish:
+class VideoOptions:
     """How videos are finished.
 
     Attributes:

@@ -45,7 +45,7 @@ class Work:
     Attributes:
         errors: How its attempts have failed so far.
         tried: The workers on which they did.
-        tainted: Its row has lost a segment.
+        deprioritised: Its row has lost a segment.
         rank: Its place in the queue, lowest first; None while it is not there.
     """
 
@@ -54,12 +54,12 @@ class Work:
     waiting: list[Request] = field(default_factory=list)
     errors: list[ActalkerError] = field(default_factory=list)
     tried: set[str] = field(default_factory=set)
-    tainted: bool = False
+    deprioritised: bool = False
     rank: Rank | None = None
 
 
 class Backlog:
-    """Requests in, work out, longest first within a priority; what comes back goes first, what is tainted last."""
+    """Requests in, work out, longest first within a priority; retries go first, deprioritised work goes last."""
 
     def __init__(self) -> None:
         self._requests: list[Request] = []
@@ -120,12 +120,12 @@ class Backlog:
                 self._requests.remove(request)
         work.waiting = []
 
-    def taint(self, work: Work) -> None:
+    def deprioritise(self, work: Work) -> None:
         """Let the rest of the rows that lose this work wait for all others: if it is bad too, it harms only them."""
         rest = (self._works.get(key) for request in work.waiting for key in request.futures)
         for other in rest:
-            if other and not other.tainted and set(other.waiting) <= set(work.waiting):
-                other.tainted = True
+            if other and not other.deprioritised and set(other.waiting) <= set(work.waiting):
+                other.deprioritised = True
                 if other.rank:
                     self._push(other, front=False)
 
@@ -151,5 +151,5 @@ class Backlog:
 
     def _push(self, work: Work, *, front: bool) -> None:
         segment = work.segment
-        work.rank = (work.tainted, -segment.priority, 0 if front else 1, -segment.frames, next(self._sequence))
+        work.rank = (work.deprioritised, -segment.priority, 0 if front else 1, -segment.frames, next(self._sequence))
         heapq.heappush(self._heap, (work.rank, work))

@@ -7,7 +7,7 @@ from tasks.job import Preset
 
 
 @dataclass(frozen=True, slots=True)
-class Staff:
+class PoolSize:
     """The workers of a pool.
 
     Attributes:
@@ -20,7 +20,7 @@ class Staff:
     threads: int
 
 
-def staff_of(found: Mapping[str, float], preset: Preset, actors: int | None) -> Staff:
+def pool_size(found: Mapping[str, float], preset: Preset, actors: int | None) -> PoolSize:
     """A worker on a GPU has a whole one. Without GPUs the cores are shared out.
 
     Args:
@@ -29,8 +29,8 @@ def staff_of(found: Mapping[str, float], preset: Preset, actors: int | None) -> 
     """
     gpus, cores = int(found.get("GPU", 0)), max(1, int(found.get("CPU", 1)))
     if gpus and preset is not Preset.STILL:
-        return Staff(min(actors or gpus, gpus), {"num_gpus": 1, "num_cpus": 1}, max(1, cores // gpus))
+        return PoolSize(min(actors or gpus, gpus), {"num_gpus": 1, "num_cpus": 1}, max(1, cores // gpus))
     fitting = 1 if preset is Preset.ACTALKER else cores  # several copies of SVD do not fit into memory
     workers = actors or fitting
     threads = 1 if preset is Preset.STILL else max(1, cores // workers)
-    return Staff(workers, {"num_cpus": threads}, threads)
+    return PoolSize(workers, {"num_cpus": threads}, threads)

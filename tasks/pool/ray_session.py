@@ -18,7 +18,7 @@ from tasks.errors import Infrastructure
 from tasks.media import processes
 
 START_TRIES = 3
-KNOCK_S = 10.0
+CONNECT_TIMEOUT_S = 10.0
 OBJECT_STORE_BYTES = 80 << 20
 """Ray's least: nothing of ours goes through it."""
 
@@ -47,7 +47,7 @@ def session(address: str | None, actors: int | None = None, *, gpus: bool = True
         Infrastructure: Ray does not start, or this process has a session already.
     """
     if address:
-        _knock(address)
+        _check_reachable(address)
     ray = _imported_ray(local=address is None)
     folder = processes.own_folder(processes.state_folder()) / f"ray-{secrets.token_hex(2)}"
     try:
@@ -59,7 +59,7 @@ def session(address: str | None, actors: int | None = None, *, gpus: bool = True
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _knock(address: str) -> None:
+def _check_reachable(address: str) -> None:
     """See whether anybody is there: Ray itself would go on trying for a quarter of an hour.
 
     Raises:
@@ -69,7 +69,7 @@ def _knock(address: str) -> None:
     if not port.isdigit():
         return  # `auto`, or another name that Ray knows
     try:
-        socket.create_connection((host, int(port)), KNOCK_S).close()
+        socket.create_connection((host, int(port)), CONNECT_TIMEOUT_S).close()
     except OSError as error:
         raise Infrastructure(f"no Ray cluster answers at {address}: {error}") from error
 

@@ -26,9 +26,9 @@ from tasks.media import processes
 from tasks.pool import ray_session
 from tasks.pool.backlog import Request
 from tasks.pool.events import Kind, PoolEvent
-from tasks.pool.pool_size import staff_of
+from tasks.pool.pool_size import pool_size
 from tasks.pool.supervisor import Rules, Supervisor
-from tasks.pool.worker import Outfit, RenderWorker
+from tasks.pool.worker import RenderWorker, WorkerSettings
 from tasks.records.store import Store
 from tasks.renderers import renderer
 from tasks.renderers.renderer import Renderer
@@ -53,12 +53,12 @@ SEGMENT_LIMIT_S = {Preset.STILL: 300.0, Preset.DEMO: 1800.0, Preset.ACTALKER: 72
 SPACE_CHECK_S = 1.0
 
 
-class RayCrew:
+class RayWorkers:
     """The supervisor's hands: starts actors, hands them segments, and posts what becomes of both.
 
     Args:
         ray: The module; a session is open.
-        outfit: For every worker.
+        settings: For every worker.
         resources: Of every worker (`num_cpus`, `num_gpus`).
         post: Puts a call on the supervisor into its thread's inbox.
     """
@@ -66,31 +66,31 @@ class RayCrew:
     def __init__(
         self,
         ray: ModuleType,
-        outfit: Outfit,
+        settings: WorkerSettings,
         resources: dict[str, float],
         post: Callable[[Callable[[Supervisor], None]], None],
     ) -> None:
-        self._ray, self._outfit, self._post = ray, outfit, post
+        self._ray, self._settings, self._post = ray, settings, post
         self._actor = ray.remote(max_restarts=0, concurrency_groups={"control": 1}, **resources)(RenderWorker)
         self._actors: dict[str, ActorHandle[RenderWorker]] = {}
 
     def start(self, worker: str) -> None:
-        """See `Crew`."""
-        actor = self._actors[worker] = self._actor.remote(self._outfit)
+        """See `Workers`."""
+        actor = self._actors[worker] = self._actor.remote(self._settings)
         actor.set_up.remote().future().add_done_callback(partial(self._came_up, worker))
 
     def process(self, worker: str, attempt: str, job: Job, segment: Segment) -> None:
-        """See `Crew`."""
+        """See `Workers`."""
         self._actors[worker].process.remote(attempt, job, segment).future().add_done_callback(
             partial(self._ended, attempt)
         )
 
     def cancel(self, worker: str, attempt: str) -> None:
-        """See `Crew`."""
+        """See `Workers`."""
         self._actors[worker].cancel.options(concurrency_group="control").remote(attempt)
 
     def kill(self, worker: str) -> None:
-        """See `Crew`."""
+        """See `Workers`."""
         self._ray.kill(self._actors.pop(worker))
 
     def destroy(self) -> None:
@@ -231,20 +231,22 @@ class RenderPool:
             self._store.sweep()
 
     def _serve(self, ray: ModuleType) -> None:
-        staff = staff_of(ray.cluster_resources(), self._preset, self._actors)
+        size = pool_size(ray.cluster_resources(), self._preset, self._actors)
         with _token(self._store) as (token, secret):
-            outfit = Outfit(self._store.root, token, secret, self._preset, self._weights, staff.threads, self._load)
-            crew = RayCrew(ray, outfit, staff.resources, self._inbox.put)
-            gauge = _SpaceGauge(self._store.root)
-            supervisor = Supervisor(crew, staff.workers, self._rules, emit=self._tell, has_space=gauge)
+            settings = WorkerSettings(
+                self._store.root, token, secret, self._preset, self._weights, size.threads, self._load
+            )
+            workers = RayWorkers(ray, settings, size.resources, self._inbox.put)
+            has_space = _FreeSpace(self._store.root)
+            supervisor = Supervisor(workers, size.workers, self._rules, emit=self._report, has_space=has_space)
             while not self._closing.is_set():
                 supervisor.tick()
                 self._drain(supervisor)
-            self._wind_up(crew, supervisor)
+            self._wind_up(workers, supervisor)
 
-    def _wind_up(self, crew: RayCrew, supervisor: Supervisor) -> None:
+    def _wind_up(self, workers: RayWorkers, supervisor: Supervisor) -> None:
         """Let the workers stop by themselves and clean up, then end them."""
-        crew.destroy()
+        workers.destroy()
         patience = time.monotonic() + self._rules.grace_s
         while not supervisor.idle and time.monotonic() < patience:
             self._drain(supervisor)
@@ -257,7 +259,7 @@ class RenderPool:
             while True:
                 self._inbox.get_nowait()(supervisor)
 
-    def _tell(self, event: PoolEvent) -> None:
+    def _report(self, event: PoolEvent) -> None:
         if event.kind is Kind.WORKER_READY and self._address is None:
             processes.remember(processes.state_folder())
         self._on_event(event)
@@ -274,7 +276,7 @@ def _token(store: Store) -> Iterator[tuple[Path, str]]:
         path.unlink(missing_ok=True)
 
 
-class _SpaceGauge:
+class _FreeSpace:
     """Whether the workspace's disk has room; looked up once a second at most."""
 
     def __init__(self, folder: Path) -> None:

@@ -1,13 +1,13 @@
-"""Who renders what, next: the decisions of the pool, without Ray, threads or waiting.
+"""Scheduling and retries of the pool: which worker renders which segment next. No Ray, no threads, no waiting.
 
-    request -> queue -> flight on a worker -> clip, or one more try, or the last word
+    request -> queue -> assignment to a worker -> clip, or a retry, or the final failure
 
-A *worker* is one life of an actor; a *slot* is a place for workers, one after the other. A segment that raises is
-tried on another worker; one that takes three workers down is quarantined; a slot on which four segments in a row fail
-is abandoned. Every attempt carries an id, and what arrives under a superseded id is dropped.
+A *worker* is one actor process; a *slot* is a place for one worker at a time. A segment that raises is retried on
+another worker; a segment that kills three workers is quarantined; a slot on which four segments in a row fail is
+abandoned. Every attempt has an id, and a result that arrives under a superseded id is dropped.
 
-Everything here runs in one thread. The crew does what it is told and reports back through `ready`, `done`, `failed` and
-`setup_failed`; `tick` keeps the deadlines and hands out work.
+Everything here runs in one thread. The workers do what they are asked to through `Workers`, and the answers come in
+through `ready`, `done`, `failed` and `setup_failed`. `tick` checks deadlines and assigns work.
 """
 
 import secrets
@@ -36,8 +36,8 @@ from tasks.pool.backlog import Backlog, Request, Work
 from tasks.pool.events import Kind, PoolEvent
 
 
-class Crew(Protocol):
-    """The hands of the supervisor. No call waits; none raises because a worker is gone."""
+class Workers(Protocol):
+    """How the supervisor acts on workers. No call blocks; none raises because a worker is gone."""
 
     def start(self, worker: str) -> None:
         """Start an actor under this name and set it up; `ready` or `setup_failed` follows."""
@@ -57,13 +57,13 @@ class Rules:
     """The limits. Those on tries stand with the errors (`ActalkerError.attempts`).
 
     Attributes:
-        in_flight: Segments on a worker: one at work and the next at hand.
-        failures: So many segments in a row that fail on a slot, none succeeding, are the slot's fault.
-        setups: So many set-ups in a row that fail, likewise.
+        in_flight: Segments on a worker: one that runs and the next one, queued.
+        failures: A slot is abandoned after so many segments in a row have failed on it, none succeeding.
+        setups: A slot is abandoned after so many set-ups in a row have failed.
         setup_limit_s: From asking for an actor until it holds its renderer, the wait for a free node included.
         segment_limit_s: For the rendering of one segment.
         grace_s: From the cancel flag to the kill.
-        pause_s: At least, when the disk is full.
+        pause_s: The shortest pause when the disk is full.
     """
 
     in_flight: int = 2
@@ -76,7 +76,7 @@ class Rules:
 
 
 @dataclass(eq=False, slots=True)
-class Flight:
+class Assignment:
     """One attempt that a worker has been given. It begins when those before it on the same worker have ended."""
 
     attempt: str
@@ -103,7 +103,7 @@ class Slot:
     since: float = 0.0
     lives: int = 0
     address: str = ""
-    flights: deque[Flight] = field(default_factory=deque)
+    assignments: deque[Assignment] = field(default_factory=deque)
     failed: set[str] = field(default_factory=set)
     failed_setups: int = 0
     reason: ActalkerError | None = None
@@ -115,20 +115,20 @@ class Slot:
 
 
 class Supervisor:
-    """Hands segments to workers until every one has ended, one way or another.
+    """Assigns segments to workers until every segment has succeeded, failed or been cancelled.
 
     Args:
-        crew: Does what is decided here.
+        workers: Starts, feeds and kills workers.
         slots: How many workers there are to be at a time.
         rules: The limits.
-        emit: Is told of everything that happens.
+        emit: Called with every event.
         has_space: Whether the disk can take more clips; asked before work is handed out.
         clock: Seconds, never going back.
     """
 
     def __init__(
         self,
-        crew: Crew,
+        workers: Workers,
         slots: int,
         rules: Rules,
         *,
@@ -136,23 +136,23 @@ class Supervisor:
         has_space: Callable[[], bool] = lambda: True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._crew, self._rules, self._emit, self._has_space, self._clock = crew, rules, emit, has_space, clock
+        self._workers, self._rules, self._emit, self._has_space, self._clock = workers, rules, emit, has_space, clock
         self._slots = [Slot(number) for number in range(slots)]
         self._backlog = Backlog()
-        self._flights: dict[str, tuple[Slot, Flight]] = {}
+        self._assignments: dict[str, tuple[Slot, Assignment]] = {}
         self._paused = False
         self._resume_at = 0.0
         self._over: ActalkerError | None = None
 
-    # What is asked of the pool
+    # Requests
 
     @property
     def idle(self) -> bool:
-        """Whether no worker is at work."""
-        return not self._flights
+        """Whether no worker has a segment."""
+        return not self._assignments
 
     def submit(self, request: Request) -> None:
-        """Have this rendered, too."""
+        """Add a request."""
         if self._over:
             request.fail(self._over)
         else:
@@ -166,22 +166,22 @@ class Supervisor:
                 self._retire(slot, State.EMPTY)
         self._backlog.fail(error)
 
-    # What the crew reports
+    # What the workers report
 
     def ready(self, worker: str, address: str) -> None:
         """The worker `address` (`node/pid`) holds its renderer."""
         slot = self._slot(worker)
         if slot:
             slot.state, slot.address, slot.failed_setups = State.READY, address, 0
-            self._tell(Kind.WORKER_READY, slot)
+            self._report(Kind.WORKER_READY, slot)
 
     def setup_failed(self, worker: str, error: ActalkerError) -> None:
-        """The worker did not come up. It is tried again a little later, unless the error says that it is no use."""
+        """The worker did not start. It is started again a little later, unless the error says that this cannot help."""
         slot = self._slot(worker)
         if slot is None:
             return
         slot.failed_setups += 1
-        self._tell(Kind.SETUP_FAILED, slot, error=error)
+        self._report(Kind.SETUP_FAILED, slot, error=error)
         self._retire(slot, State.EMPTY)
         slot.since = self._clock() + 2.0 ** (slot.failed_setups - 1)
         if error.attempts == 1 or slot.failed_setups >= self._rules.setups:
@@ -189,35 +189,35 @@ class Supervisor:
 
     def done(self, attempt: str, clip: Clip) -> None:
         """The clip of this attempt is published."""
-        found = self._flights.get(attempt)
+        found = self._assignments.get(attempt)
         if found is None:
             return
-        slot, flight = found
-        self._land(slot, flight)
+        slot, assignment = found
+        self._end_assignment(slot, assignment)
         slot.failed.clear()
-        self._tell(Kind.FINISHED, slot, flight, render_ms=clip.render_ms)
-        self._backlog.settle(flight.work, clip)
+        self._report(Kind.FINISHED, slot, assignment, render_ms=clip.render_ms)
+        self._backlog.settle(assignment.work, clip)
         self._begin_next(slot)
 
     def failed(self, attempt: str, error: ActalkerError) -> None:
-        """The attempt ended without a clip; a `WorkerLost` takes whatever else its worker holds with it."""
-        found = self._flights.get(attempt)
+        """The attempt ended without a clip. `WorkerLost` also returns whatever else the worker had to the queue."""
+        found = self._assignments.get(attempt)
         if found is None:
             return
-        slot, flight = found
+        slot, assignment = found
         if isinstance(error, WorkerLost):
             self._lose(slot, error)
             return
-        self._land(slot, flight)
-        self._judge(slot, flight, error)
+        self._end_assignment(slot, assignment)
+        self._handle_failure(slot, assignment, error)
         if len(slot.failed) >= self._rules.failures:
             self._abandon(slot, error)
         self._begin_next(slot)
 
-    # What time brings
+    # Deadlines
 
     def tick(self) -> None:
-        """Keep the deadlines, notice what was called off, start workers and hand out work."""
+        """Check deadlines and cancellations, start workers, and assign work."""
         if self._over:
             return
         now = self._clock()
@@ -233,14 +233,14 @@ class Supervisor:
         if slot.state is State.EMPTY and now >= slot.since:
             slot.lives, slot.address = slot.lives + 1, ""
             slot.state, slot.since = State.STARTING, now
-            self._crew.start(slot.worker)
+            self._workers.start(slot.worker)
         elif slot.state is State.STARTING and now - slot.since > self._rules.setup_limit_s:
             limit = f"no worker came up within {self._rules.setup_limit_s:.0f} s: is there a node with a free place?"
             self.setup_failed(slot.worker, TimedOut(limit))
-        elif slot.flights:
-            self._keep_limit(slot, slot.flights[0], now)
+        elif slot.assignments:
+            self._keep_limit(slot, slot.assignments[0], now)
 
-    def _keep_limit(self, slot: Slot, head: Flight, now: float) -> None:
+    def _keep_limit(self, slot: Slot, head: Assignment, now: float) -> None:
         limit_s = self._rules.segment_limit_s
         if head.cancelled is not None and now - head.cancelled > self._rules.grace_s:
             self._lose(slot, Cancelled(f"{head.work.segment.name} did not stop when asked"))
@@ -255,14 +255,14 @@ class Supervisor:
             self._emit(PoolEvent(Kind.RESUMED))
         self._paused = full
 
-    # Handing out
+    # Assigning work
 
     def _hand_out(self) -> None:
-        """To the least loaded first: the second segment of a worker never takes the first one of another."""
+        """To the least loaded first: no worker gets a second segment before every other one has its first."""
         live = self._live()
         for depth in range(self._rules.in_flight):
             for slot in live:
-                if slot.state is State.READY and len(slot.flights) == depth:
+                if slot.state is State.READY and len(slot.assignments) == depth:
                     work = self._backlog.pick(partial(self._suits, slot))
                     if work:
                         self._send(slot, work)
@@ -272,44 +272,44 @@ class Supervisor:
     def _suits(self, slot: Slot, work: Work) -> bool:
         """Whether the slot may have the work now.
 
-        What failed once runs alone, so that the next death has one culprit, and on another worker. Towards the end
-        nothing is kept at hand: it would wait behind a long segment while another worker idles.
+        What failed once runs alone, so that the next crash has one cause, and on another worker. Towards the end no
+        second segment is queued on a worker: it would wait behind a long one while another worker is idle.
         """
-        if not slot.flights:
+        if not slot.assignments:
             return slot.worker not in work.tried
-        alone = work.errors or any(flight.work.errors for flight in slot.flights)
+        alone = work.errors or any(assignment.work.errors for assignment in slot.assignments)
         return not alone and len(self._backlog) >= len(self._live())
 
     def _renew(self, slot: Slot, live: list[Slot]) -> None:
-        """Replace an idle worker when what is queued has failed on it, and on every other there is."""
+        """Replace an idle worker when a queued segment has failed on it and on every other one."""
         if any(all(other.worker in work.tried for other in live) for work in self._backlog):
             self._retire(slot, State.EMPTY)
 
     def _send(self, slot: Slot, work: Work) -> None:
-        flight = Flight(secrets.token_hex(8), work)
-        slot.flights.append(flight)
-        self._flights[flight.attempt] = (slot, flight)
-        self._crew.process(slot.worker, flight.attempt, work.job, work.segment)
+        assignment = Assignment(secrets.token_hex(8), work)
+        slot.assignments.append(assignment)
+        self._assignments[assignment.attempt] = (slot, assignment)
+        self._workers.process(slot.worker, assignment.attempt, work.job, work.segment)
         self._begin_next(slot)
 
     def _begin_next(self, slot: Slot) -> None:
-        if slot.flights and slot.flights[0].began is None:
-            slot.flights[0].began = self._clock()
-            self._tell(Kind.STARTED, slot, slot.flights[0])
+        if slot.assignments and slot.assignments[0].began is None:
+            slot.assignments[0].began = self._clock()
+            self._report(Kind.STARTED, slot, slot.assignments[0])
 
-    # Ends
+    # The end of an attempt
 
-    def _land(self, slot: Slot, flight: Flight) -> None:
-        """Forget an attempt: whatever still comes from it is late."""
-        slot.flights.remove(flight)
-        del self._flights[flight.attempt]
-        if flight.began is None:
-            self._tell(Kind.STARTED, slot, flight)
+    def _end_assignment(self, slot: Slot, assignment: Assignment) -> None:
+        """Forget an attempt: whatever still arrives from it is dropped."""
+        slot.assignments.remove(assignment)
+        del self._assignments[assignment.attempt]
+        if assignment.began is None:
+            self._report(Kind.STARTED, slot, assignment)
 
-    def _judge(self, slot: Slot, flight: Flight, error: ActalkerError) -> None:
-        """End an attempt with an error: the work is tried again or has its last word, the slot is noted down."""
-        work = flight.work
-        self._tell(Kind.STOPPED if isinstance(error, Cancelled) else Kind.FAILED, slot, flight, error=error)
+    def _handle_failure(self, slot: Slot, assignment: Assignment, error: ActalkerError) -> None:
+        """End an attempt with an error: retry the work or fail it for good, and count the failure of the slot."""
+        work = assignment.work
+        self._report(Kind.STOPPED if isinstance(error, Cancelled) else Kind.FAILED, slot, assignment, error=error)
         if isinstance(error, NoSpace):
             self._resume_at = self._clock() + self._rules.pause_s
             self._backlog.put_back(work)
@@ -324,23 +324,23 @@ class Supervisor:
         if sum(type(one) is type(error) for one in work.errors) < error.attempts:
             self._backlog.put_back(work)
         else:
-            self._last_word(slot, work, error)
+            self._final_failure(slot, work, error)
 
-    def _last_word(self, slot: Slot, work: Work, error: ActalkerError) -> None:
+    def _final_failure(self, slot: Slot, work: Work, error: ActalkerError) -> None:
         name = work.segment.name
         if isinstance(error, WorkerLost):
             deaths = sum(isinstance(one, WorkerLost) for one in work.errors)
-            error = Quarantined(f"{name} took {deaths} workers down and is left out; the last was {error}")
-            self._tell(Kind.QUARANTINED, slot, error=error, segment=work.segment)
-        self._backlog.taint(work)
+            error = Quarantined(f"{name} killed {deaths} workers and is quarantined; the last error: {error}")
+            self._report(Kind.QUARANTINED, slot, error=error, segment=work.segment)
+        self._backlog.deprioritise(work)
         self._backlog.settle(work, error)
 
     def _stop_unwanted(self, now: float) -> None:
-        """Tell the attempts that nobody waits for any more to stop."""
-        for slot, flight in self._flights.values():
-            if not flight.work.waiting and flight.cancelled is None:
-                flight.cancelled = now
-                self._crew.cancel(slot.worker, flight.attempt)
+        """Cancel the attempts that no request waits for any more."""
+        for slot, assignment in self._assignments.values():
+            if not assignment.work.waiting and assignment.cancelled is None:
+                assignment.cancelled = now
+                self._workers.cancel(slot.worker, assignment.attempt)
 
     # Workers
 
@@ -352,50 +352,50 @@ class Supervisor:
         return next((slot for slot in self._slots if slot.worker == worker and slot.state is State.STARTING), None)
 
     def _lose(self, slot: Slot, error: ActalkerError) -> None:
-        """The worker is gone, or has to go. What it was at takes the blame; what it held besides goes back."""
-        head = slot.flights[0]
-        self._tell(Kind.WORKER_LOST, slot, error=error)
+        """The worker is gone, or has to be killed. The segment that ran has failed; the queued one goes back."""
+        head = slot.assignments[0]
+        self._report(Kind.WORKER_LOST, slot, error=error)
         if isinstance(error, WorkerLost):
             error = WorkerLost(f"{slot.address}: {error}")
-        self._land(slot, head)
-        self._judge(slot, head, error if head.cancelled is None else Cancelled(str(error)))
+        self._end_assignment(slot, head)
+        self._handle_failure(slot, head, error if head.cancelled is None else Cancelled(str(error)))
         self._retire(slot, State.EMPTY)
         if len(slot.failed) >= self._rules.failures:
             self._abandon(slot, error)
 
     def _retire(self, slot: Slot, state: State) -> None:
-        """End the worker of a slot, without blame for what it holds."""
-        self._crew.kill(slot.worker)
-        for flight in reversed(slot.flights):
-            del self._flights[flight.attempt]
-            if flight.began is not None:
-                self._tell(Kind.STOPPED, slot, flight)
-            self._backlog.put_back(flight.work)
-        slot.flights.clear()
+        """End the worker of a slot. What it had goes back to the queue, without counting as a failure."""
+        self._workers.kill(slot.worker)
+        for assignment in reversed(slot.assignments):
+            del self._assignments[assignment.attempt]
+            if assignment.began is not None:
+                self._report(Kind.STOPPED, slot, assignment)
+            self._backlog.put_back(assignment.work)
+        slot.assignments.clear()
         slot.state, slot.since = state, self._clock()
 
     def _abandon(self, slot: Slot, error: ActalkerError) -> None:
-        """Give a slot up for good. With the last one, everything that waits fails for the same reason."""
+        """Give a slot up. With the last slot, everything that waits fails for the same reason."""
         if slot.state in (State.STARTING, State.READY):
             self._retire(slot, State.EMPTY)
         slot.state, slot.reason = State.ABANDONED, error
-        self._tell(Kind.WORKER_ABANDONED, slot, error=error)
+        self._report(Kind.WORKER_ABANDONED, slot, error=error)
         if not self._live():
             reasons = dict.fromkeys(str(one.reason) for one in self._slots)
-            hopeless = all(isinstance(one.reason, BadInput) for one in self._slots)
-            kind = BadInput if hopeless else Infrastructure
+            unfixable = all(isinstance(one.reason, BadInput) for one in self._slots)
+            kind = BadInput if unfixable else Infrastructure
             self.end(kind(f"no worker is left: {'; '.join(reasons)}"))
 
-    def _tell(
+    def _report(
         self,
         kind: Kind,
         slot: Slot,
-        flight: Flight | None = None,
+        assignment: Assignment | None = None,
         *,
         segment: Segment | None = None,
         render_ms: int = 0,
         error: ActalkerError | None = None,
     ) -> None:
-        attempt = flight.attempt if flight else ""
-        segment = flight.work.segment if flight else segment
+        attempt = assignment.attempt if assignment else ""
+        segment = assignment.work.segment if assignment else segment
         self._emit(PoolEvent(kind, slot.address, attempt, segment, render_ms, str(error) if error else ""))

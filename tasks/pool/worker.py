@@ -17,7 +17,7 @@ from tasks.renderers.renderer import Renderer
 
 
 @dataclass(frozen=True, slots=True)
-class Outfit:
+class WorkerSettings:
     """What a worker is given to set itself up with.
 
     Attributes:
@@ -40,8 +40,8 @@ class RenderWorker:
     Its verbs, in the order in which they run: `set_up_node`, `set_up`, `process` (and `cancel`), `destroy`.
     """
 
-    def __init__(self, outfit: Outfit) -> None:
-        self._outfit = outfit
+    def __init__(self, settings: WorkerSettings) -> None:
+        self._settings = settings
         self._stopped: set[str] = set()
         self._destroyed = False
         self._address = f"{platform.node()}/{os.getpid()}"
@@ -52,18 +52,18 @@ class RenderWorker:
         Raises:
             BadInput: The workspace is not the driver's.
         """
-        token = self._outfit.token
-        if not token.is_file() or token.read_text() != self._outfit.secret:
+        token = self._settings.token
+        if not token.is_file() or token.read_text() != self._settings.secret:
             raise BadInput(
-                f"{platform.node()} does not see the workspace {self._outfit.root}", "Put it on a shared disk."
+                f"{platform.node()} does not see the workspace {self._settings.root}", "Put it on a shared disk."
             )
-        self._store = Store(self._outfit.root)
+        self._store = Store(self._settings.root)
         self._store.sweep()
 
     def set_up(self) -> str:
         """On the worker's device, once per worker: load the renderer. Returns the worker's address, `node/pid`."""
         self.set_up_node()
-        self._renderer = self._outfit.load(self._outfit.preset, self._outfit.weights, self._outfit.threads)
+        self._renderer = self._settings.load(self._settings.preset, self._settings.weights, self._settings.threads)
         return self._address
 
     def process(self, attempt: str, job: Job, segment: Segment) -> Clip:

@@ -1,4 +1,4 @@
-"""What the rows of a batch share, and what each row has for itself: its folder, its stopwatch and its log."""
+"""What the rows of a batch share, and what each row has of its own: scratch folder, stage timings, log context."""
 
 import json
 import logging
@@ -34,29 +34,29 @@ def now_ms() -> int:
 
 
 @dataclass(frozen=True)
-class Studio:
-    """One batch at work.
+class BatchContext:
+    """What the rows of a batch share.
 
     Attributes:
-        renderer: The identity of what draws the pixels.
-        style: The digest-worthy rest of the settings: caption profile and finishing options, as JSON.
+        renderer: The identity of the renderer: its version and the digest of its weights.
+        settings: Caption profile and finishing options, as JSON: part of every finished video's key.
         cancelled: Set when the batch is to end early.
     """
 
     store: Store
     batch_id: str
-    pen: Journal
+    journal: Journal
     renderer: str
-    style: str
+    settings: str
     cancelled: threading.Event = field(default_factory=threading.Event)
 
 
 @dataclass
-class Row:
-    """One job at work: where its scratch files are, how long its stages took, what is known of it so far."""
+class RowContext:
+    """One row while it is processed: its scratch folder, its stage timings, and what is known of it so far."""
 
     job: Job
-    studio: Studio
+    batch: BatchContext
     started_ms: int = field(default_factory=now_ms)
     stages_ms: dict[str, int] = field(default_factory=dict)
     speech: Speech | None = None
@@ -65,19 +65,19 @@ class Row:
 
     @property
     def work(self) -> Path:
-        """Scratch, made when it is asked for."""
-        folder = self.studio.store.work(self.studio.batch_id, self.job.id)
+        """The scratch folder; it is created on first use."""
+        folder = self.batch.store.work(self.batch.batch_id, self.job.id)
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
-    def do(self, stage: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run a stage on the stopwatch.
+    def run(self, stage: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a stage, and note how long it took.
 
         Raises:
-            Cancelled: The batch is to end: no other stage begins.
+            Cancelled: The batch was cancelled: no further stage begins.
         """
-        if self.studio.cancelled.is_set():
-            raise Cancelled("the batch was called off")
+        if self.batch.cancelled.is_set():
+            raise Cancelled("the batch was cancelled")
         name = getattr(stage, "name", repr(stage))
         token = row_now.set(self.job.id)
         began = time.monotonic_ns()
@@ -88,14 +88,18 @@ class Row:
             log.info("%s took %.2f s", name, self.stages_ms[name] / 1000)
             row_now.reset(token)
 
-    def plan_is(self, speech: Speech, segments: tuple[Segment, ...]) -> None:
-        """Note the plan, and by it the name of the video that will come of it."""
+    def set_plan(self, speech: Speech, segments: tuple[Segment, ...]) -> None:
+        """Keep the plan, and derive the key of the finished video from it."""
         self.speech, self.segments = speech, segments
         keys = (segment.key for segment in segments)
-        self.key = digest_of("video", FINISHING_VERSION, self.studio.style, _told(self.job), _heard(speech), *keys)
-        self.studio.pen.write(VideoPlanned(self.job.id, len(segments), speech.frames))
+        self.key = digest_of(
+            "video", FINISHING_VERSION, self.batch.settings, _row_settings(self.job), _speech_digest(speech), *keys
+        )
+        self.batch.journal.write(VideoPlanned(self.job.id, len(segments), speech.frames))
 
-    def ended(self, outcome: Outcome, finished: Finished | None = None, clips: tuple[Clip, ...] = ()) -> VideoEnded:
+    def video_ended(
+        self, outcome: Outcome, finished: Finished | None = None, clips: tuple[Clip, ...] = ()
+    ) -> VideoEnded:
         """The row of the `videos` table."""
         job, speech = self.job, self.speech
         return VideoEnded(
@@ -110,8 +114,8 @@ class Row:
             audio_sha256=job.audio_sha256,
             driving_sha256=job.driving_sha256,
             consent=job.consent,
-            renderer=self.studio.renderer,
-            settings=json.dumps({**json.loads(self.studio.style), **_settings(job)}, sort_keys=True),
+            renderer=self.batch.renderer,
+            settings=json.dumps({**json.loads(self.batch.settings), **_settings(job)}, sort_keys=True),
             seed=job.seed,
             language=speech.language if speech else job.language,
             words_from=str(speech.source) if speech else "",
@@ -133,7 +137,7 @@ class Row:
             yield segment_ended(
                 segment,
                 Outcome.REUSED if clip.reused else Outcome.DONE,
-                path=str(clip.path.relative_to(self.studio.store.root)),
+                path=str(clip.path.relative_to(self.batch.store.root)),
                 sha256=clip.sha256,
                 render_ms=clip.render_ms,
                 worker=clip.worker,
@@ -182,12 +186,12 @@ def log_file(path: Path) -> Iterator[None]:
         handler.close()
 
 
-def _told(job: Job) -> str:
-    """What of the job shows in the finished video besides its pixels."""
+def _row_settings(job: Job) -> str:
+    """What the finished video shows of the job besides its pixels."""
     return json.dumps([job.id, job.title, job.language, job.consent])
 
 
-def _heard(speech: Speech) -> str:
+def _speech_digest(speech: Speech) -> str:
     return digest_of(digest_file(speech.wav), repr((speech.words, speech.chapters, speech.language, speech.unspoken)))
 
 

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from tasks.job import SAMPLE_RATE, Word
 from tasks.speech import voice
-from tasks.speech.dtw import Warp, warp
+from tasks.speech.dtw import WarpingPath, align_features
 from tasks.speech.features import HOP, MS_PER_FRAME, RATE, Features, features
-from tasks.speech.normalise import spoken
+from tasks.speech.normalise import normalise
 from tasks.speech.script import Script, Sentence
 from tasks.speech.voice import Voice
 
@@ -27,7 +27,7 @@ VARIANTS: Final = ("", "+f3")
 """A low and a high voice are tried; the one that fits the speaker better reads on."""
 
 _CHUNK_MS: Final = 30_000
-_BELIEVED: Final = 0.6
+_KEPT: Final = 0.6
 _SLOWEST: Final = 1.6
 _EXTRA_MS: Final = 20_000
 """How much may be said between two sentences that is not in the script."""
@@ -44,7 +44,7 @@ _MUCH_WORSE: Final = 1.2
 
 
 Spans = tuple[tuple[int, int], ...]
-Ear = Callable[[Sentence, NDArray[np.int16]], Spans | None]
+WordTimer = Callable[[Sentence, NDArray[np.int16]], Spans | None]
 """Something that may know better when each word of a sentence is heard in a stretch of sound, in milliseconds."""
 
 
@@ -84,15 +84,15 @@ class _Placed:
     """A reading laid onto the window of a recording that begins at `begin_ms`."""
 
     reading: _Reading
-    warp: Warp
+    path: WarpingPath
     begin_ms: int
 
     @cached_property
     def heard(self) -> tuple[bool, ...]:
         """Which sentences are heard: neither passed over, nor fitting much worse than the others of the window."""
         places = self.reading.sentences
-        skipped = [bool(self.warp.skipped[start:end].any()) for start, end in places]
-        misfits = [float(self.warp.costs[start:end].mean()) for start, end in places]
+        skipped = [bool(self.path.skipped[start:end].any()) for start, end in places]
+        misfits = [float(self.path.costs[start:end].mean()) for start, end in places]
         usual = float(np.median([misfit for misfit, skip in zip(misfits, skipped, strict=True) if not skip] or [0]))
         limit = min(_WORST_MISFIT, max(_GOOD_MISFIT, _MUCH_WORSE * usual))
         return tuple(not skip and misfit <= limit for misfit, skip in zip(misfits, skipped, strict=True))
@@ -102,51 +102,51 @@ class _Placed:
         if not self.heard[sentence]:
             return None
         frames = np.array(self.reading.words_ms[sentence]) / MS_PER_FRAME
-        heard = np.interp(frames, np.arange(len(self.warp.begins)), self.warp.begins) * MS_PER_FRAME + self.begin_ms
+        heard = np.interp(frames, np.arange(len(self.path.begins)), self.path.begins) * MS_PER_FRAME + self.begin_ms
         return tuple((round(first), max(round(last), round(first) + MS_PER_FRAME)) for first, last in heard)
 
-    def pace(self, believed: int, known: float) -> float:
+    def pace(self, kept: int, known: float) -> float:
         """How much slower than the reading the heard ones of the first sentences are spoken."""
-        heard = [(span, self.reading.words_ms[k]) for k in range(believed) if (span := self.spans_ms(k))]
+        heard = [(span, self.reading.words_ms[k]) for k in range(kept) if (span := self.spans_ms(k))]
         spoken_ms = sum(span[-1][1] - span[0][0] for span, _ in heard)
         return spoken_ms / sum(read[-1][1] - read[0][0] for _, read in heard) if spoken_ms else known
 
     def misfit(self) -> float:
         """What a frame of speech costs on average."""
         inside = np.concatenate([np.arange(start, end) for start, end in self.reading.sentences])
-        return float(self.warp.costs[inside].mean())
+        return float(self.path.costs[inside].mean())
 
 
-def align(script: Script, samples: NDArray[np.int16], language: str, ear: Ear | None = None) -> Alignment:
+def align(script: Script, samples: NDArray[np.int16], language: str, word_timer: WordTimer | None = None) -> Alignment:
     """Find the words of a script in a recording.
 
     Args:
         samples: int16 mono `[n]` at `RATE`.
-        ear: Asked about every sentence that was found; believed where it agrees about the sentence.
+        word_timer: Asked about every sentence that was found; kept where it agrees about the sentence.
 
     Raises:
         BadInput: The synthesiser does not know the language.
     """
-    sentences = [spoken(sentence.words, language) for sentence in script.sentences]
+    sentences = [normalise(sentence.words, language) for sentence in script.sentences]
     reader = _fitting_reader(sentences, samples, language)
     words: list[Word] = []
     unspoken: list[str] = []
     first, begin_ms, pace = 0, 0, 1.0
     while first < len(sentences):
         placed = _place(_read(sentences[first:], reader), samples, begin_ms, pace)
-        believed = _believed(placed.reading, len(sentences) - first)
-        for index in range(first, first + believed):
+        kept = _kept_sentences(placed.reading, len(sentences) - first)
+        for index in range(first, first + kept):
             spans = placed.spans_ms(index - first)
             if spans is None:
                 unspoken += script.sentences[index].words
                 continue
-            if ear is not None:
-                spans = _reconsidered(spans, script.sentences[index], samples, ear)
+            if word_timer is not None:
+                spans = _retimed(spans, script.sentences[index], samples, word_timer)
             texts = script.sentences[index].words
             words += [Word(text, start, end, index) for text, (start, end) in zip(texts, spans, strict=True)]
             begin_ms = spans[-1][1]
-        pace = placed.pace(believed, pace)
-        first += believed
+        pace = placed.pace(kept, pace)
+        first += kept
     return Alignment(_in_order(words), tuple(unspoken))
 
 
@@ -188,21 +188,21 @@ def _place(reading: _Reading, samples: NDArray[np.int16], begin_ms: int, pace: f
     begin = begin_ms * RATE // 1000 // HOP * HOP
     length = int(len(reading.samples) * pace * _SLOWEST) + _EXTRA_MS * RATE // 1000
     window = features(samples[begin : begin + length])
-    return _Placed(reading, warp(reading.features(), reading.sentences, window), begin * 1000 // RATE)
+    return _Placed(reading, align_features(reading.features(), reading.sentences, window), begin * 1000 // RATE)
 
 
-def _believed(reading: _Reading, left: int) -> int:
+def _kept_sentences(reading: _Reading, left: int) -> int:
     """How many sentences of a window are kept: all at the end of the script, else those well before its end."""
     if len(reading.sentences) == left:
         return left
-    limit = reading.sentences[-1][1] * _BELIEVED
+    limit = reading.sentences[-1][1] * _KEPT
     return max(1, sum(end < limit for _, end in reading.sentences))
 
 
-def _reconsidered(spans: Spans, sentence: Sentence, samples: NDArray[np.int16], ear: Ear) -> Spans:
-    """What the ear says of a sentence, unless it hears most of its words somewhere else."""
+def _retimed(spans: Spans, sentence: Sentence, samples: NDArray[np.int16], word_timer: WordTimer) -> Spans:
+    """What the word_timer says of a sentence, unless it hears most of its words somewhere else."""
     begin_ms = max(0, spans[0][0] - _MARGIN_MS)
-    heard = ear(sentence, samples[begin_ms * RATE // 1000 : (spans[-1][1] + _MARGIN_MS) * RATE // 1000])
+    heard = word_timer(sentence, samples[begin_ms * RATE // 1000 : (spans[-1][1] + _MARGIN_MS) * RATE // 1000])
     if heard is None:
         return spans
     moved = tuple((begin_ms + start, begin_ms + end) for start, end in heard)

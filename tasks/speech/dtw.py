@@ -31,7 +31,7 @@ _MATCH, _NEXT_READING, _NEXT_RECORDING, _FAST_2, _FAST_3, _SLOW_2, _SLOW_3, _JUM
 
 
 @dataclass(frozen=True, slots=True)
-class Warp:
+class WarpingPath:
     """Where a reading is in a recording.
 
     Attributes:
@@ -45,7 +45,7 @@ class Warp:
     costs: NDArray[np.float32]
 
 
-def warp(reading: Features, sentences: Sequence[tuple[int, int]], recording: Features) -> Warp:
+def align_features(reading: Features, sentences: Sequence[tuple[int, int]], recording: Features) -> WarpingPath:
     """Lay a whole reading onto the part of a recording that fits it best, from its beginning on.
 
     Args:
@@ -53,7 +53,9 @@ def warp(reading: Features, sentences: Sequence[tuple[int, int]], recording: Fea
     """
     count = len(reading)
     if not len(recording):
-        return Warp(np.zeros(count + 1, np.int64), np.ones(count, np.bool_), np.full(count, SKIP_COST, np.float32))
+        return WarpingPath(
+            np.zeros(count + 1, np.int64), np.ones(count, np.bool_), np.full(count, SKIP_COST, np.float32)
+        )
     costs = _costs(reading, recording)
     jumps = np.full(count, -1, np.int64)
     gates = np.full(count, -1, np.int64)
@@ -63,7 +65,7 @@ def warp(reading: Features, sentences: Sequence[tuple[int, int]], recording: Fea
     end = int(np.argmin(last / (count + np.arange(len(last)) + 1)))
     begins, skipped = _trace(moves, jumps, gates, origins, end)
     fits = costs[np.arange(count), np.minimum(begins[:-1], len(recording) - 1)]
-    return Warp(begins, skipped, fits)
+    return WarpingPath(begins, skipped, fits)
 
 
 def _costs(reading: Features, recording: Features) -> NDArray[np.float32]:

@@ -124,7 +124,7 @@ _LONGEST_NUMBER: Final = 15
 """More digits than this are read one by one."""
 
 
-def spoken(words: Sequence[str], language: str) -> tuple[str, ...]:
+def normalise(words: Sequence[str], language: str) -> tuple[str, ...]:
     """What is said for each word of a sentence, punctuation kept. No result is empty."""
     rules = _LANGUAGES.get(language.partition("-")[0])
     plain = [_pronounceable(word) for word in words]

@@ -10,10 +10,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.job import HUSH_FRAMES, OVERLAP_FRAMES, SAMPLE_RATE, SAMPLES_PER_FRAME
+from tasks.job import OVERLAP_FRAMES, SAMPLE_RATE, SAMPLES_PER_FRAME, SILENCE_FRAMES
 
 SILENCE_DBFS: Final = -120
-MIN_PAUSE_FRAMES: Final = OVERLAP_FRAMES + 2 * HUSH_FRAMES
+MIN_PAUSE_FRAMES: Final = OVERLAP_FRAMES + 2 * SILENCE_FRAMES
 """The shortest silence that a joint fits into without touching the words on either side."""
 
 _BLOCK_SAMPLES: Final = 1500 * SAMPLES_PER_FRAME

@@ -1,13 +1,20 @@
-"""The command's edges: what it refuses and how, and what it tells without rendering anything."""
+"""The command's edges: what it refuses and how, and what it prints without rendering anything."""
 
 import shutil
 from pathlib import Path
 
 import pytest
+from prefect.client.schemas.objects import State
+from prefect.states import Completed
 
+from flows import observer
 from flows.cli import main
-from flows.options import DEMO_CHECKPOINT, Rendering
+from flows.options import DEMO_CHECKPOINT, RenderOptions
 from tasks.job import Preset
+from tasks.manifest.intake import CheckedManifest
+from tasks.media import inputs
+from tasks.records.journal import BatchStarted
+from tests.course import write_manifest
 from tests.tasks.picture.test_photograph import PHOTOGRAPH
 
 
@@ -15,8 +22,8 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *ar
     monkeypatch.setattr("sys.argv", ["actalker", *map(str, arguments)])
     with pytest.raises(SystemExit) as end:
         main()
-    told = capsys.readouterr()
-    return int(end.value.code or 0), told.out + told.err
+    printed = capsys.readouterr()
+    return int(end.value.code or 0), printed.out + printed.err
 
 
 @pytest.mark.parametrize(
@@ -29,61 +36,84 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *ar
         (("nightly", ".",), "prefect server start"),
     ],
 )  # fmt: skip
-def test_refusals_are_told_in_words_and_end_with_2(
+def test_refusals_are_printed_in_words_and_end_with_2(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], says: str
 ) -> None:
     monkeypatch.delenv("PREFECT_API_URL", raising=False)
-    code, told = run(monkeypatch, capsys, *arguments)
+    code, output = run(monkeypatch, capsys, *arguments)
     assert code == 2
-    assert says in told
-    assert "Traceback" not in told
+    assert says in output
+    assert "Traceback" not in output
 
 
 def test_conversion_names_every_file_that_is_missing(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    code, told = run(monkeypatch, capsys, "weights", "convert", "--from", tmp_path, "--to", tmp_path / "out")
+    code, output = run(monkeypatch, capsys, "weights", "convert", "--from", tmp_path, "--to", tmp_path / "out")
     assert code == 2
-    assert "0 files match unet-*.pth" in told
+    assert "0 files match unet-*.pth" in output
     assert not (tmp_path / "out").exists()
 
 
 def test_the_bundled_checkpoint_is_whole(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    code, told = run(monkeypatch, capsys, "weights", "verify", DEMO_CHECKPOINT)
+    code, output = run(monkeypatch, capsys, "weights", "verify", DEMO_CHECKPOINT)
     assert code == 0
-    assert "unet.safetensors" in told
+    assert "unet.safetensors" in output
 
 
 def test_scores_of_a_few_clips_are_shown_and_do_not_replace_the_table(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     table = (DEMO_CHECKPOINT / "evaluation.md").read_text()
-    code, told = run(monkeypatch, capsys, "evaluate", "--clips", "1", "--frames", "30")
+    code, output = run(monkeypatch, capsys, "evaluate", "--clips", "1", "--frames", "30")
     assert code == 0
-    assert "| audio_open | " in told
+    assert "| audio_open | " in output
     assert (DEMO_CHECKPOINT / "evaluation.md").read_text() == table
 
 
 def test_voices_are_listed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    code, told = run(monkeypatch, capsys, "voices")
+    code, output = run(monkeypatch, capsys, "voices")
     assert code == 0
-    assert {"en-us", "de", "ar"} <= set(told.split())
+    assert {"en-us", "de", "ar"} <= set(output.split())
 
 
 def test_what_draws_by_default(tmp_path: Path) -> None:
-    assert Rendering().default_preset is Preset.DEMO
-    assert Rendering(weights=tmp_path).default_preset is Preset.ACTALKER
-    assert Rendering(Preset.DEMO, tmp_path).default_preset is Preset.DEMO
+    assert RenderOptions().default_preset is Preset.DEMO
+    assert RenderOptions(weights=tmp_path).default_preset is Preset.ACTALKER
+    assert RenderOptions(Preset.DEMO, tmp_path).default_preset is Preset.DEMO
 
 
-def test_a_photograph_for_the_demo_network_is_told_but_not_refused(
+def test_a_photograph_for_the_demo_network_is_warned_of_but_not_refused(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     shutil.copy(PHOTOGRAPH, tmp_path / "grace.jpg")
     manifest = tmp_path / "night.csv"
     manifest.write_text("id,portrait,script,consent\ngrace,grace.jpg,text.md,given\n")
     (tmp_path / "text.md").write_text("Good evening.")
-    code, told = run(monkeypatch, capsys, "check", manifest)
+    code, output = run(monkeypatch, capsys, "check", manifest)
     assert code == 0
-    assert "grace: the portrait looks like a photograph" in told
+    assert "grace: the portrait looks like a photograph" in output
     assert "looks like" not in run(monkeypatch, capsys, "check", manifest, "--preset", "still")[1]
+
+
+def test_a_submitted_manifest_and_its_files_are_read_once(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    given: list[CheckedManifest] = []
+
+    def render_batch(manifest: CheckedManifest, *_: object, **__: object) -> State[None]:
+        given.append(manifest)
+        observer.current.get().on_event(BatchStarted("night-1", "night.csv", 0, 0, ()))
+        return Completed()
+
+    opened: list[Path] = []
+    look = inputs.open_portrait
+    monkeypatch.setattr(inputs, "open_portrait", lambda path: (opened.append(path), look(path))[1])
+    monkeypatch.setattr("flows.batch.render_batch", render_batch)
+    monkeypatch.setattr("flows.cli.atexit.register", lambda function: None)
+    monkeypatch.setattr("flows.cli.signal.signal", lambda number, handler: None)
+    write_manifest(tmp_path, {"a": "One.", "b": "Two."})
+    code, output = run(monkeypatch, capsys, "submit", tmp_path / "course.csv", "--preset", "still")
+    assert code == 0, output
+    assert [job.id for job in given[0].jobs] == ["a", "b"]
+    assert opened == [tmp_path / "p.png"]

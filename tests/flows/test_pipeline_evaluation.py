@@ -3,19 +3,19 @@ import pytest
 
 from actalker.puppet.clip import asked_of, held_out_clip
 from actalker.puppet.measure import Reader
-from flows.pipeline_evaluation import SIZE, judge, markdown
+from flows.pipeline_evaluation import SIZE, markdown, score
 
 
 def test_true_frames_score_well_and_a_jump_at_a_joint_shows() -> None:
     clip, driver = held_out_clip(0, 600), held_out_clip(1, 600)
     frames, reader = clip.pictures(SIZE), Reader(clip.person, SIZE)
-    smooth = judge("sound", frames, [(0, 310), (300, 600)], reader, clip, driver)
+    smooth = score("sound", frames, [(0, 310), (300, 600)], reader, clip, driver)
     assert len(smooth.scores) == 2
     assert min(scores["audio_open"] for scores in smooth.scores) > 0.95
     assert smooth.joints == 1
     jumping = frames.copy()
     jumping[305:] = np.roll(frames[305:], 4, axis=2)
-    assert judge("sound", jumping, [(0, 310), (300, 600)], reader, clip, driver).worst_joint > 2 * smooth.worst_joint
+    assert score("sound", jumping, [(0, 310), (300, 600)], reader, clip, driver).worst_joint > 2 * smooth.worst_joint
     table = markdown({"sound": smooth})
     assert "| row | measure | 0 to 10 s | 10 to 20 s | last to first |" in table
     first, last = (scores["audio_open"] for scores in smooth.scores)
@@ -26,7 +26,7 @@ def test_true_frames_score_well_and_a_jump_at_a_joint_shows() -> None:
 
 def test_a_joint_where_the_driver_moves_is_told_from_a_seam() -> None:
     clip, driver = held_out_clip(0, 500), held_out_clip(1, 500)
-    minute = judge(
+    row = score(
         "driving",
         asked_of(clip, driver, sound=False).pictures(SIZE),
         [(0, 310), (300, 500)],
@@ -34,14 +34,14 @@ def test_a_joint_where_the_driver_moves_is_told_from_a_seam() -> None:
         clip,
         driver,
     )
-    assert minute.scores[0]["motion_open"] > 0.95
-    assert minute.worst_joint == minute.true_joint > 0
+    assert row.scores[0]["motion_open"] > 0.95
+    assert row.worst_joint == row.true_joint > 0
 
 
 @pytest.mark.parametrize(("name", "measure"), [("driving", "motion_brow"), ("both", "both_driver_open")])
 def test_each_row_is_scored_by_what_drives_it(name: str, measure: str) -> None:
     clip = held_out_clip(0, 500)
     reader = Reader(clip.person, SIZE)
-    minute = judge(name, clip.pictures(SIZE), [(0, 500)], reader, clip, clip)
-    assert minute.scores[0][measure] > 0.9
-    assert minute.joints == 0
+    row = score(name, clip.pictures(SIZE), [(0, 500)], reader, clip, clip)
+    assert row.scores[0][measure] > 0.9
+    assert row.joints == 0

@@ -28,7 +28,7 @@ def shown(*events: Event | PoolEvent, terminal: bool) -> str:
     console = Console(file=io.StringIO(), force_terminal=terminal, width=200)
     with Screen(console) as screen:
         for event in events:
-            screen.hears(event)
+            screen.on_event(event)
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 
@@ -53,7 +53,7 @@ def test_a_training_shows_stage_step_and_loss(terminal: bool) -> None:
     console = Console(file=io.StringIO(), force_terminal=terminal, width=200)
     with TrainingScreen(console) as screen:
         for step in range(9480, 9520, 20):
-            screen.hears("deeper", step, 17_500, {"loss": 0.04567})
+            screen.on_step("deeper", step, 17_500, {"loss": 0.04567})
     assert isinstance(console.file, io.StringIO)
     told = console.file.getvalue()
     if terminal:

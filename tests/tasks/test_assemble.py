@@ -25,7 +25,7 @@ from tasks.media.decode import decode_audio, decode_frames, probe
 from tasks.media.loudness import Sound
 from tasks.picture import provenance
 from tasks.picture.framing import Aspect, Framing
-from tasks.picture.video_options import Finish
+from tasks.picture.video_options import VideoOptions
 from tasks.subtitle import subtitle
 from tests.tasks.media_samples import babble, job, numbered, read_number, spoken, write_clip
 
@@ -41,10 +41,12 @@ def speech_of(folder: Path, frames: int = FRAMES, samples: NDArray[np.int16] | N
     return spoken(folder, sound, words=words, chapters=chapters, language="de")
 
 
-def make(folder: Path, target: Path, finish: Finish | None = None, frames: int = FRAMES, **changes: object) -> Finished:
+def make(
+    folder: Path, target: Path, finish: VideoOptions | None = None, frames: int = FRAMES, **changes: object
+) -> Finished:
     folder.mkdir(exist_ok=True)
     row = job(folder, language="de", title='A "title" = 1; #2', **changes)
-    finish = finish or Finish()
+    finish = finish or VideoOptions()
     speech = speech_of(folder, frames)
     size = (row.width, row.height)
     picture = write_clip(folder / "picture.avi", (numbered(number, *size) for number in range(frames)))
@@ -208,8 +210,8 @@ def test_a_click_is_heard_on_the_frame_that_shows_it(tmp_path: Path) -> None:
 
 def test_captions_and_label_are_burnt_in_in_place_of_the_soft_track(tmp_path: Path) -> None:
     wide = Framing(Aspect.WIDE, 360, "#000000", size=0.5)
-    plain = make(tmp_path / "a", tmp_path / "plain", Finish(framing=wide))
-    burnt = make(tmp_path / "b", tmp_path / "burnt", Finish(framing=wide, burn_in=True, label="KI-generiert"))
+    plain = make(tmp_path / "a", tmp_path / "plain", VideoOptions(framing=wide))
+    burnt = make(tmp_path / "b", tmp_path / "burnt", VideoOptions(framing=wide, burn_in=True, label="KI-generiert"))
     one, other = (next(decode_frames(each.files["mp4"], 40, 41)).astype(int) for each in (plain, burnt))
     changed = np.abs(one - other).max(axis=2) > 100
     assert one.shape == (360, 640, 3)
@@ -226,17 +228,17 @@ def test_captions_for_another_canvas_are_refused(tmp_path: Path) -> None:
     picture = write_clip(tmp_path / "picture.avi", (numbered(number) for number in range(FRAMES)))
     row = job(tmp_path, language="de")
     with pytest.raises(BadInput, match="laid out for 128 x 128, the picture is 640 x 360"):
-        options = Finish(burn_in=True, framing=Framing(Aspect.WIDE, 360))
+        options = VideoOptions(burn_in=True, framing=Framing(Aspect.WIDE, 360))
         assemble.fn(row, speech, picture, subtitle.fn(row, speech, tmp_path), tmp_path / "out", options)
 
 
 def test_a_character_without_a_font_is_named(tmp_path: Path) -> None:
-    finished = make(tmp_path / "a", tmp_path / "out", Finish(label="AI 🎉"))
+    finished = make(tmp_path / "a", tmp_path / "out", VideoOptions(label="AI 🎉"))
     assert any("'🎉'" in note for note in finished.notes)
 
 
 def test_profiles_of_sound(tmp_path: Path) -> None:
-    finished = make(tmp_path / "a", tmp_path / "out", Finish(sound=Sound.BROADCAST))
+    finished = make(tmp_path / "a", tmp_path / "out", VideoOptions(sound=Sound.BROADCAST))
     assert abs(finished.measured["loudness_lufs"] + 23) <= 0.5
 
 
@@ -256,9 +258,9 @@ def test_a_picture_of_another_length_is_not_published(tmp_path: Path) -> None:
 
 def test_a_kill_leaves_no_video_and_the_next_run_no_rest(tmp_path: Path) -> None:
     code = (
-        "from pathlib import Path; from tasks.picture.video_options import Finish\n"
+        "from pathlib import Path; from tasks.picture.video_options import VideoOptions as Options\n"
         "from tests.tasks.test_assemble import make\n"
-        f"make(Path({str(tmp_path / 'work')!r}), Path({str(tmp_path / 'out')!r}), Finish(x264_preset='veryslow'), 400)"
+        f"make(Path({str(tmp_path / 'work')!r}), Path({str(tmp_path / 'out')!r}), Options(x264_preset='veryslow'), 400)"
     )
     with subprocess.Popen([sys.executable, "-c", code]) as process:
         partial = tmp_path / "out" / ".lesson.mp4.partial"

@@ -7,7 +7,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.job import HUSH_FRAMES, MAX_SEGMENT_FRAMES, OVERLAP_FRAMES, SAMPLES_PER_FRAME, Job, Segment, Speech
+from tasks.job import MAX_SEGMENT_FRAMES, OVERLAP_FRAMES, SAMPLES_PER_FRAME, SILENCE_FRAMES, Job, Segment, Speech
 from tasks.plan import ranges, segments
 
 JOB = Job(id="a", row=1, portrait=Path("p.png"), portrait_sha256="00")
@@ -48,11 +48,11 @@ def test_a_long_stretch_is_cut_where_it_is_quietest() -> None:
 def spoken(sentences: list[bytes]) -> tuple[Speech, bytes]:
     """A programme as tasks/speak.py lays it out; a sentence is given by the bytes of its frames, one each."""
     frame = SAMPLES_PER_FRAME * 2
-    pcm, cuts = bytes(frame * (OVERLAP_FRAMES + HUSH_FRAMES)), []
+    pcm, cuts = bytes(frame * (OVERLAP_FRAMES + SILENCE_FRAMES)), []
     for sentence in sentences:
         pcm += b"".join(bytes([value]) * frame for value in sentence) + bytes(frame * GAP)
-        cuts.append(len(pcm) // frame - HUSH_FRAMES - OVERLAP_FRAMES // 2)
-    pcm = pcm[: -frame * HUSH_FRAMES]
+        cuts.append(len(pcm) // frame - SILENCE_FRAMES - OVERLAP_FRAMES // 2)
+    pcm = pcm[: -frame * SILENCE_FRAMES]
     frames = len(pcm) // frame
     levels = tuple(
         -120 if not any(pcm[k * frame : k * frame + frame]) else -20 - pcm[k * frame] % 9 for k in range(frames)
@@ -101,16 +101,16 @@ DRIVEN = replace(JOB, motion_gate=True, driving_video=Path("d.mp4"), driving_sha
 
 def calm_at(frame: int, frames: int) -> tuple[int, ...]:
     """A driver who holds still for the length of a joint, and at no other time."""
-    stirs = [900] * frames
-    stirs[frame - OVERLAP_FRAMES // 2 : frame + OVERLAP_FRAMES // 2] = [0] * OVERLAP_FRAMES
-    return tuple(stirs)
+    movement = [900] * frames
+    movement[frame - OVERLAP_FRAMES // 2 : frame + OVERLAP_FRAMES // 2] = [0] * OVERLAP_FRAMES
+    return tuple(movement)
 
 
-def driven(job: Job, levels: tuple[int, ...], stirs: tuple[int, ...]) -> list[int]:
+def driven(job: Job, levels: tuple[int, ...], movement: tuple[int, ...]) -> list[int]:
     """Where its second and later segments start; the sound may be cut at frame 150."""
     speech = Speech(Path("p.wav"), len(levels), (150,), levels)
     pcm = bytes(len(levels) * SAMPLES_PER_FRAME * 2)
-    return [segment.start_frame for segment in segments(job, speech, pcm, "r1", stirs)[1:]]
+    return [segment.start_frame for segment in segments(job, speech, pcm, "r1", movement)[1:]]
 
 
 def test_without_its_sound_a_driven_row_is_cut_where_the_driver_holds_still() -> None:
@@ -127,11 +127,11 @@ def test_with_its_sound_a_driven_row_is_cut_in_the_pause_where_the_driver_stirs_
 
 
 @given(programmes(), st.lists(st.integers(0, 9), min_size=1, max_size=30), st.booleans())
-def test_a_driver_takes_no_frame_from_the_segments(programme: Programme, stirs: list[int], hears: bool) -> None:
+def test_a_driver_takes_no_frame_from_the_segments(programme: Programme, movement: list[int], sound: bool) -> None:
     frames, cuts, levels = programme
-    steps = tuple(stirs[k % len(stirs)] for k in range(frames))
+    steps = tuple(movement[k % len(movement)] for k in range(frames))
     speech = Speech(Path("p.wav"), frames, cuts, levels)
-    made = segments(replace(DRIVEN, audio_gate=hears), speech, bytes(2 * frames * SAMPLES_PER_FRAME), "r1", steps)
+    made = segments(replace(DRIVEN, audio_gate=sound), speech, bytes(2 * frames * SAMPLES_PER_FRAME), "r1", steps)
     assert (made[0].start_frame, made[-1].end_frame) == (0, frames)
     for before, after in itertools.pairwise(made):
         assert before.end_frame - after.start_frame == OVERLAP_FRAMES

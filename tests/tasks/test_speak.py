@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tasks.errors import BadInput
-from tasks.job import HUSH_FRAMES, OVERLAP_FRAMES, SAMPLE_RATE, SAMPLES_PER_FRAME, Job, Speech, WordSource
+from tasks.job import OVERLAP_FRAMES, SAMPLE_RATE, SAMPLES_PER_FRAME, SILENCE_FRAMES, Job, Speech, WordSource
 from tasks.speak import speak
 from tasks.speech import espeak, piper
 from tasks.speech.programme import cuts_of, pauses, programme
@@ -52,7 +52,7 @@ def test_a_title_and_its_first_chapter_are_one_chapter(tmp_path: Path) -> None:
     speech, _ = spoken(tmp_path)
     last_sentence_ms = next(word.start_ms for word in speech.words if word.text == "The")
     assert [chapter.title for chapter in speech.chapters] == ["Lesson one", "Lesson two"]
-    assert speech.chapters[0].start_ms == (OVERLAP_FRAMES + HUSH_FRAMES) * 40
+    assert speech.chapters[0].start_ms == (OVERLAP_FRAMES + SILENCE_FRAMES) * 40
     assert 0 <= last_sentence_ms - speech.chapters[1].start_ms <= 40
 
 
@@ -64,7 +64,7 @@ def test_around_every_cut_the_joint_is_digital_silence(tmp_path: Path) -> None:
             (cut - OVERLAP_FRAMES // 2) * SAMPLES_PER_FRAME : (cut + OVERLAP_FRAMES // 2) * SAMPLES_PER_FRAME
         ]
         assert not joint.any()
-        assert set(speech.levels[cut - OVERLAP_FRAMES // 2 - HUSH_FRAMES : cut + OVERLAP_FRAMES // 2]) == {-120}
+        assert set(speech.levels[cut - OVERLAP_FRAMES // 2 - SILENCE_FRAMES : cut + OVERLAP_FRAMES // 2]) == {-120}
 
 
 def test_a_sentence_has_the_same_samples_wherever_it_stands(tmp_path: Path) -> None:

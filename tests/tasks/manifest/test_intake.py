@@ -15,7 +15,7 @@ from PIL import Image
 from tasks.errors import Fault, ManifestRefused
 from tasks.job import Job, Preset
 from tasks.manifest.form import COLUMNS
-from tasks.manifest.intake import jobs_of
+from tasks.manifest.intake import check_manifest
 
 
 def write_wav(path: Path, samples: np.ndarray) -> Path:
@@ -46,7 +46,7 @@ def course(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def check(folder: Path, header: str, *lines: str, allow: tuple[Path, ...] = ()) -> tuple[Job, ...]:
     (folder / "m.csv").write_text("\n".join((header, *lines)))
-    return jobs_of(folder / "m.csv", allow, Preset.STILL)
+    return check_manifest(folder / "m.csv", allow, Preset.STILL).jobs
 
 
 def faults(folder: Path, header: str, *lines: str) -> list[Fault]:
@@ -172,7 +172,7 @@ MANIFESTS = st.one_of(
 def test_any_bytes_give_jobs_or_faults(course: Path, data: bytes, name: str) -> None:
     (course / name).write_bytes(data)
     try:
-        assert all(isinstance(job, Job) for job in jobs_of(course / name, (), Preset.STILL))
+        assert all(isinstance(job, Job) for job in check_manifest(course / name, (), Preset.STILL).jobs)
     except ManifestRefused as refused:
         assert all(str(fault) for fault in refused.faults)
 
@@ -192,5 +192,5 @@ def test_ten_thousand_rows_with_files_of_their_own_are_checked_in_seconds(tmp_pa
         lines.append(f"{index},{index}.jpg,{index}.md,N{random.Random(index).random()}")
     (tmp_path / "m.csv").write_text("\n".join(lines))
     began = time.monotonic()
-    assert len(jobs_of(tmp_path / "m.csv", (), Preset.STILL)) == 10_000
+    assert len(check_manifest(tmp_path / "m.csv", (), Preset.STILL).jobs) == 10_000
     print(f"\n10,000 rows with 20,000 files of their own are checked in {time.monotonic() - began:.1f} s")

@@ -8,7 +8,7 @@ import pytest
 from actalker.puppet.clip import Clip, training_clip
 from actalker.shapes import Box, Size
 from tasks.errors import BadInput, ManifestRefused
-from tasks.manifest.training_videos import Footage, around, read
+from tasks.manifest.training_videos import TrainingVideos, around, read
 
 
 def film(path: Path, clip: Clip, width: int = 320, height: int = 256) -> Path:
@@ -45,7 +45,7 @@ def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_videos_become_squares_around_the_face_with_their_sound(manifest: Path, tmp_path: Path) -> None:
-    footage = Footage(manifest, tmp_path, 64)
+    footage = TrainingVideos(manifest, tmp_path, 64)
     one, two = footage[0], footage[1]
     assert one.frames.shape == (70, 64, 64, 3)
     assert len(one.sound) == 70 * 640
@@ -55,9 +55,9 @@ def test_videos_become_squares_around_the_face_with_their_sound(manifest: Path, 
 
 
 def test_a_video_is_decoded_once(manifest: Path, tmp_path: Path) -> None:
-    first = Footage(manifest, tmp_path, 64)[1]
+    first = TrainingVideos(manifest, tmp_path, 64)[1]
     kept = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
-    again = Footage(manifest, tmp_path, 64)[1]
+    again = TrainingVideos(manifest, tmp_path, 64)[1]
     assert np.array_equal(first.frames, again.frames)
     assert kept == {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
 
@@ -81,7 +81,7 @@ def test_footage_that_cannot_be_used_is_refused_before_anything_is_trained(manif
     short = manifest.with_name("short.csv")
     short.write_text("video\nshort.mp4\n")
     with pytest.raises(BadInput, match="30 frames are too few"):
-        Footage(short, tmp_path, 64)
+        TrainingVideos(short, tmp_path, 64)
 
 
 def test_the_square_stays_inside_the_picture() -> None:

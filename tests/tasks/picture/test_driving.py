@@ -1,4 +1,4 @@
-"""Driving videos: which frame plays when, where the face is, how much it stirs."""
+"""Driving videos: which frame plays when, where the face is, how much it movement."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from PIL import Image
 from tasks.errors import BadInput
 from tasks.job import FPS
 from tasks.media.lossless import LosslessWriter
-from tasks.picture.driving import driver_of, driving_frames, stirs_of
+from tasks.picture.driving import driver_of, driving_frames, movement_of
 from tasks.picture.portrait import Portrait, find_faces, usable_face
 from tests.tasks.renderers.test_still import PORTRAIT
 
@@ -51,13 +51,13 @@ def test_a_driver_stirs_where_the_picture_changes_forwards_and_backwards(tmp_pat
     with LosslessWriter(video, 64, 64) as writer:
         for light in (50, 50, 90, 100):
             writer.write(np.full((64, 64, 3), light, np.uint8))
-    still, leap, step = stirs_of(video, "stirs", 4)[1:]
+    still, leap, step = movement_of(video, "movement", 4)[1:]
     assert still == 0
     assert leap > 3 * step > 0
-    assert stirs_of(video, "stirs", 10) == (0, still, leap, step, step, leap, still, still, leap, step)
+    assert movement_of(video, "movement", 10) == (0, still, leap, step, step, leap, still, still, leap, step)
 
 
 def test_a_driving_video_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "notes.avi").write_text("no video at all")
     with pytest.raises(BadInput, match=r"notes\.avi"):
-        stirs_of(tmp_path / "notes.avi", "notes", 10)
+        movement_of(tmp_path / "notes.avi", "notes", 10)

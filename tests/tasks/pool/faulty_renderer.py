@@ -18,61 +18,63 @@ from tasks.renderers.renderer import Frame, Renderer
 FRAME_S = 0.02
 
 
-class Fate(IntEnum):
+class Behaviour(IntEnum):
     """What happens to a segment; it stands in the segment's `joint_seed`."""
 
     FINE = 0
     SLOW = 1
-    POISON = 2
-    DEAF = 3
+    KILL = 2
+    IGNORE_CANCEL = 3
     RAISE = 4
     BAD = 5
     SHORT = 6
     FULL = 7
 
 
-class Rehearsal:
-    """Draws grey frames and meets the segment's fate half way; what is deaf is so from the start."""
+class FaultyRenderer:
+    """Draws grey frames and meets the segment's behaviour half way; what is deaf is so from the start."""
 
     def render(self, job: Job, segment: Segment, cancelled: Callable[[], bool]) -> Iterator[Frame]:
-        fate = Fate(segment.joint_seed)
+        behaviour = Behaviour(segment.joint_seed)
         for index in range(segment.frames):
-            if index == (0 if fate is Fate.DEAF else segment.frames // 2):
-                meet(fate, segment.wav)
-            if fate is Fate.SLOW:
+            if index == (0 if behaviour is Behaviour.IGNORE_CANCEL else segment.frames // 2):
+                meet(behaviour, segment.wav)
+            if behaviour is Behaviour.SLOW:
                 time.sleep(FRAME_S)
             if cancelled():
                 raise Cancelled("seen by the renderer")
-            if fate is not Fate.SHORT or index:
+            if behaviour is not Behaviour.SHORT or index:
                 yield np.full((job.height, job.width, 3), (segment.seed + index) % 256, np.uint8)
 
 
-def meet(fate: Fate, mark: Path) -> None:
+def meet(behaviour: Behaviour, mark: Path) -> None:
     """`mark` is made by the first try of a segment that finds the disk full."""
-    if fate is Fate.POISON:
+    if behaviour is Behaviour.KILL:
         os.kill(os.getpid(), signal.SIGKILL)
-    if fate is Fate.DEAF:
+    if behaviour is Behaviour.IGNORE_CANCEL:
         time.sleep(600)
-    if fate is Fate.RAISE:
+    if behaviour is Behaviour.RAISE:
         raise ZeroDivisionError("a bug in the renderer")
-    if fate is Fate.FULL and not mark.exists():
+    if behaviour is Behaviour.FULL and not mark.exists():
         mark.touch()
         raise OSError(errno.ENOSPC, "No space left on device")
-    if fate is Fate.BAD:
+    if behaviour is Behaviour.BAD:
         raise BadInput("no face in the portrait")
 
 
 def load(preset: Preset, weights: Path | None, threads: int) -> Renderer:
     if weights and not weights.exists():
         raise BadInput(f"{weights} is missing")
-    return Rehearsal()
+    return FaultyRenderer()
 
 
-def segments(row: str, count: int, frames: int = 10, fates: dict[int, Fate] | None = None) -> tuple[Segment, ...]:
-    """So many segments of a row, all fine but those with another fate; the keys are the row's own."""
-    given = fates or {}
+def segments(
+    row: str, count: int, frames: int = 10, behaviours: dict[int, Behaviour] | None = None
+) -> tuple[Segment, ...]:
+    """So many segments of a row, all fine but those with another behaviour; the keys are the row's own."""
+    given = behaviours or {}
     return tuple(
-        Segment(row, index, 0, frames, Path("-"), index, given.get(index, Fate.FINE), key(row, index))
+        Segment(row, index, 0, frames, Path("-"), index, given.get(index, Behaviour.FINE), key(row, index))
         for index in range(count)
     )
 

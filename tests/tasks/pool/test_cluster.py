@@ -15,10 +15,10 @@ from tasks.job import Preset
 from tasks.media import processes
 from tasks.pool.events import Kind
 from tasks.pool.ray_session import LOCAL_ENVIRONMENT, QUIET_ENVIRONMENT
-from tasks.pool.worker import Outfit, RenderWorker
+from tasks.pool.worker import RenderWorker, WorkerSettings
 from tasks.records.store import Store
-from tests.tasks.pool.faulty_renderer import Fate, load, segments
-from tests.tasks.pool.test_render_pool import Theatre
+from tests.tasks.pool.faulty_renderer import Behaviour, load, segments
+from tests.tasks.pool.test_render_pool import PoolFixture
 
 if TYPE_CHECKING:
     from ray.cluster_utils import Cluster
@@ -44,18 +44,18 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> "Iterator[Cluster]":
 
 
 def test_a_node_that_dies_costs_only_what_it_was_at(cluster: "Cluster", tmp_path: Path) -> None:
-    theatre = Theatre(Store(tmp_path), address=cluster.address)
-    wanted = segments("cluster", 12, frames=25, fates=dict.fromkeys(range(12), Fate.SLOW))
-    with theatre.pool, ThreadPoolExecutor(1) as row:
-        result = row.submit(theatre.render, *wanted)
-        theatre.wait_until(lambda: theatre.count(Kind.STARTED, "cluster") >= 3)
+    fixture = PoolFixture(Store(tmp_path), address=cluster.address)
+    wanted = segments("cluster", 12, frames=25, behaviours=dict.fromkeys(range(12), Behaviour.SLOW))
+    with fixture.pool, ThreadPoolExecutor(1) as row:
+        result = row.submit(fixture.render, *wanted)
+        fixture.wait_until(lambda: fixture.count(Kind.STARTED, "cluster") >= 3)
         cluster.remove_node(next(iter(cluster.worker_nodes)), allow_graceful=False)
         clips = result.result(timeout=120)
     assert [clip.key for clip in clips] == [segment.key for segment in wanted]
-    assert theatre.count(Kind.FAILED, "cluster") == 1
-    assert theatre.count(Kind.FINISHED, "cluster") == 12
+    assert fixture.count(Kind.FAILED, "cluster") == 1
+    assert fixture.count(Kind.FINISHED, "cluster") == 12
     assert cluster.head_node.remaining_processes_alive()  # it is not ours to end
-    assert list(theatre.store.scratch.iterdir()) == []
+    assert list(fixture.store.scratch.iterdir()) == []
 
 
 def test_a_worker_that_sees_another_workspace_refuses_to_begin(tmp_path: Path) -> None:
@@ -63,6 +63,6 @@ def test_a_worker_that_sees_another_workspace_refuses_to_begin(tmp_path: Path) -
     here.parent.mkdir()
     here.write_text("another driver's")
     for token in (here, tmp_path / "nowhere.token"):
-        worker = RenderWorker(Outfit(tmp_path, token, "ours", Preset.STILL, None, 1, load))
+        worker = RenderWorker(WorkerSettings(tmp_path, token, "ours", Preset.STILL, None, 1, load))
         with pytest.raises(BadInput, match=r"does not see the workspace .*\. Put it on a shared disk"):
             worker.set_up()

@@ -24,13 +24,13 @@ from pathlib import Path
 from tasks.job import Preset
 from tasks.pool.render_pool import RenderPool
 from tasks.records.store import Store
-from tests.tasks.pool.faulty_renderer import Fate, job, load, segments
+from tests.tasks.pool.faulty_renderer import Behaviour, job, load, segments
 
 def main() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     tell = lambda event: print(event.kind, flush=True)
     with RenderPool(Preset.STILL, None, Store(Path(sys.argv[1])), actors=2, on_event=tell, load=load) as pool:
-        pool.render(job("row"), segments("row", 4, 5000, dict.fromkeys(range(4), Fate.SLOW)), threading.Event())
+        pool.render(job("row"), segments("row", 4, 5000, dict.fromkeys(range(4), Behaviour.SLOW)), threading.Event())
 
 main()
 """

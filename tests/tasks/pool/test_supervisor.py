@@ -1,4 +1,4 @@
-"""The pool's decisions, with a crew of paper: what happens is what the test says, when it says so."""
+"""The pool's decisions, with a workers of paper: what happens is what the test says, when it says so."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -38,7 +38,7 @@ def clip(key: str) -> Clip:
 
 
 @dataclass
-class PaperCrew:
+class FakeWorkers:
     """Notes what it is told; `held` is what every living worker has been handed, as (attempt, key)."""
 
     starting: list[str] = field(default_factory=list)
@@ -64,16 +64,16 @@ class PaperCrew:
             self.starting.remove(worker)
 
 
-class Stage:
-    """A supervisor with its paper crew, a clock that is set by hand, and everything it told."""
+class Simulation:
+    """A supervisor with its paper workers, a clock that is set by hand, and everything it told."""
 
     def __init__(self, slots: int, rules: Rules | None = None) -> None:
         self.now = 0.0
         self.space = True
-        self.crew = PaperCrew()
+        self.workers = FakeWorkers()
         self.events: list[PoolEvent] = []
         self.supervisor = Supervisor(
-            self.crew,
+            self.workers,
             slots,
             rules or Rules(),
             emit=self.events.append,
@@ -91,398 +91,398 @@ class Stage:
         self.now += seconds
         self.supervisor.tick()
         self.supervisor.tick()  # what was killed is started again
-        while self.crew.starting:
-            worker = self.crew.starting.pop(0)
-            self.crew.held[worker] = []
+        while self.workers.starting:
+            worker = self.workers.starting.pop(0)
+            self.workers.held[worker] = []
             self.supervisor.ready(worker, f"node/{worker}")
         self.supervisor.tick()
 
     def finish(self, worker: str) -> None:
-        attempt, key = self.crew.held[worker].pop(0)
+        attempt, key = self.workers.held[worker].pop(0)
         self.supervisor.done(attempt, clip(key))
         self.supervisor.tick()
 
     def fail(self, worker: str, error: ActalkerError) -> None:
-        attempt, _ = self.crew.held[worker].pop(0)
+        attempt, _ = self.workers.held[worker].pop(0)
         if isinstance(error, WorkerLost):
-            del self.crew.held[worker]
+            del self.workers.held[worker]
         self.supervisor.failed(attempt, error)
         self.tick()
 
     def at_work(self) -> dict[str, str]:
         """Worker -> the key that it is at."""
-        return {worker: held[0][1] for worker, held in self.crew.held.items() if held}
+        return {worker: held[0][1] for worker, held in self.workers.held.items() if held}
 
     def kinds(self) -> list[Kind]:
         return [event.kind for event in self.events]
 
 
 def test_the_longest_goes_first_within_a_priority() -> None:
-    stage = Stage(slots=1)
-    stage.ask(segment("short", 30), segment("long", 200), segment("urgent", 10, priority=5))
-    stage.tick()
+    simulation = Simulation(slots=1)
+    simulation.ask(segment("short", 30), segment("long", 200), segment("urgent", 10, priority=5))
+    simulation.tick()
     for _ in range(3):
-        stage.finish("0.1")
-    assert stage.crew.handed == ["urgent", "long", "short"]
+        simulation.finish("0.1")
+    assert simulation.workers.handed == ["urgent", "long", "short"]
 
 
 def test_a_worker_has_the_next_segment_at_hand_but_not_the_last_ones() -> None:
-    stage = Stage(slots=2)
-    stage.ask(*(segment(str(number)) for number in range(5)))
-    stage.tick()
-    assert [len(held) for held in stage.crew.held.values()] == [2, 1]  # two are left for two workers
-    stage.finish("0.1")
-    stage.finish("0.1")
-    assert sorted(len(held) for held in stage.crew.held.values()) == [1, 1]
+    simulation = Simulation(slots=2)
+    simulation.ask(*(segment(str(number)) for number in range(5)))
+    simulation.tick()
+    assert [len(held) for held in simulation.workers.held.values()] == [2, 1]  # two are left for two workers
+    simulation.finish("0.1")
+    simulation.finish("0.1")
+    assert sorted(len(held) for held in simulation.workers.held.values()) == [1, 1]
 
 
 def test_what_two_rows_want_is_rendered_once() -> None:
-    stage = Stage(slots=1)
-    first, second = stage.ask(segment("shared")), stage.ask(segment("shared"))
-    stage.tick()
-    stage.finish("0.1")
-    assert stage.crew.handed == ["shared"]
+    simulation = Simulation(slots=1)
+    first, second = simulation.ask(segment("shared")), simulation.ask(segment("shared"))
+    simulation.tick()
+    simulation.finish("0.1")
+    assert simulation.workers.handed == ["shared"]
     assert first["shared"].result() == clip("shared")
     assert second["shared"].result() == clip("shared").found()
 
 
 def test_a_death_blames_what_was_at_work_and_returns_the_rest_to_the_front() -> None:
-    stage = Stage(slots=1)
-    futures = stage.ask(segment("a", 100), segment("b", 90), segment("c", 80), segment("d", 70))
-    stage.tick()
-    assert stage.at_work() == {"0.1": "a"}
-    stage.fail("0.1", WorkerLost("killed"))
-    assert stage.at_work() == {"0.2": "a"}  # and alone: a second death would have one culprit
-    assert len(stage.crew.held["0.2"]) == 1
+    simulation = Simulation(slots=1)
+    futures = simulation.ask(segment("a", 100), segment("b", 90), segment("c", 80), segment("d", 70))
+    simulation.tick()
+    assert simulation.at_work() == {"0.1": "a"}
+    simulation.fail("0.1", WorkerLost("killed"))
+    assert simulation.at_work() == {"0.2": "a"}  # and alone: a second death would have one culprit
+    assert len(simulation.workers.held["0.2"]) == 1
     for _ in range(4):
-        stage.finish("0.2")
-    assert stage.crew.handed == ["a", "b", "a", "b", "c", "d"]
+        simulation.finish("0.2")
+    assert simulation.workers.handed == ["a", "b", "a", "b", "c", "d"]
     assert all(future.result() for future in futures.values())
 
 
 def test_a_segment_that_kills_three_workers_is_quarantined_and_the_others_go_on() -> None:
-    stage = Stage(slots=2)
-    futures = stage.ask(*(segment(f"good {number}", 40) for number in range(6)), segment("poison", 200))
-    stage.tick()
+    simulation = Simulation(slots=2)
+    futures = simulation.ask(*(segment(f"good {number}", 40) for number in range(6)), segment("poison", 200))
+    simulation.tick()
     while not all(future.done() for future in futures.values()):
-        for worker, key in stage.at_work().items():
+        for worker, key in simulation.at_work().items():
             if key == "poison":
-                stage.fail(worker, WorkerLost("SIGSEGV"))
+                simulation.fail(worker, WorkerLost("SIGSEGV"))
             else:
-                stage.finish(worker)
-    with pytest.raises(Quarantined, match=r"row\[0\] took 3 workers down.*node/.*SIGSEGV"):
+                simulation.finish(worker)
+    with pytest.raises(Quarantined, match=r"row\[0\] killed 3 workers.*node/.*SIGSEGV"):
         futures.pop("poison").result()
     assert all(future.result() for future in futures.values())
-    assert stage.kinds().count(Kind.WORKER_LOST) == 3
-    assert stage.kinds().count(Kind.QUARANTINED) == 1
+    assert simulation.kinds().count(Kind.WORKER_LOST) == 3
+    assert simulation.kinds().count(Kind.QUARANTINED) == 1
 
 
 def test_what_raised_is_tried_on_another_worker() -> None:
-    stage = Stage(slots=2)
-    futures = stage.ask(segment("bad"))
-    stage.tick()
-    stage.fail("0.1", RenderFailed("once"))
-    assert stage.at_work() == {"1.1": "bad"}
-    stage.fail("1.1", RenderFailed("twice"))
+    simulation = Simulation(slots=2)
+    futures = simulation.ask(segment("bad"))
+    simulation.tick()
+    simulation.fail("0.1", RenderFailed("once"))
+    assert simulation.at_work() == {"1.1": "bad"}
+    simulation.fail("1.1", RenderFailed("twice"))
     with pytest.raises(RenderFailed, match="twice"):
         futures["bad"].result()
 
 
 def test_with_one_slot_the_worker_is_replaced_before_the_second_try() -> None:
-    stage = Stage(slots=1)
-    futures = stage.ask(segment("bad"), segment("good", 10))
-    stage.tick()
-    stage.fail("0.1", RenderFailed("the device is in a bad state"))
-    assert stage.at_work() == {"0.1": "good"}
-    stage.finish("0.1")
-    stage.tick()
-    assert stage.at_work() == {"0.2": "bad"}
-    stage.finish("0.2")
+    simulation = Simulation(slots=1)
+    futures = simulation.ask(segment("bad"), segment("good", 10))
+    simulation.tick()
+    simulation.fail("0.1", RenderFailed("the device is in a bad state"))
+    assert simulation.at_work() == {"0.1": "good"}
+    simulation.finish("0.1")
+    simulation.tick()
+    assert simulation.at_work() == {"0.2": "bad"}
+    simulation.finish("0.2")
     assert all(future.result() for future in futures.values())
 
 
 def test_bad_input_is_not_tried_again_and_not_held_against_the_worker() -> None:
-    stage = Stage(slots=1)
-    futures = stage.ask(*(segment(str(number)) for number in range(10)))
-    stage.tick()
+    simulation = Simulation(slots=1)
+    futures = simulation.ask(*(segment(str(number)) for number in range(10)))
+    simulation.tick()
     for _ in range(9):
-        stage.fail("0.1", BadInput("no face"))
-    stage.finish("0.1")
+        simulation.fail("0.1", BadInput("no face"))
+    simulation.finish("0.1")
     assert Counter(type(future.exception()) for future in futures.values()) == {BadInput: 9, type(None): 1}
-    assert len(stage.crew.handed) == 10
+    assert len(simulation.workers.handed) == 10
 
 
 def test_a_worker_on_which_four_in_a_row_fail_is_abandoned_with_its_reason() -> None:
-    stage = Stage(slots=2)
-    futures = stage.ask(*(segment(str(number)) for number in range(12)))
-    stage.tick()
+    simulation = Simulation(slots=2)
+    futures = simulation.ask(*(segment(str(number)) for number in range(12)))
+    simulation.tick()
     while not all(future.done() for future in futures.values()):
-        for worker in stage.at_work():
+        for worker in simulation.at_work():
             if worker.startswith("0"):
-                stage.fail(worker, RenderFailed("this device is broken"))
+                simulation.fail(worker, RenderFailed("this device is broken"))
             else:
-                stage.finish(worker)
+                simulation.finish(worker)
     assert all(future.result() for future in futures.values())
-    (abandoned,) = [event for event in stage.events if event.kind is Kind.WORKER_ABANDONED]
+    (abandoned,) = [event for event in simulation.events if event.kind is Kind.WORKER_ABANDONED]
     assert (abandoned.worker, abandoned.error) == ("node/0.1", "this device is broken")
 
 
 def test_a_success_clears_the_count() -> None:
-    stage = Stage(slots=2)
-    futures = stage.ask(*(segment(str(number)) for number in range(20)))
-    stage.tick()
+    simulation = Simulation(slots=2)
+    futures = simulation.ask(*(segment(str(number)) for number in range(20)))
+    simulation.tick()
     turn = 0
     while not all(future.done() for future in futures.values()):
-        for worker in stage.at_work():
+        for worker in simulation.at_work():
             turn += 1
             if worker.startswith("0") and turn % 3:
-                stage.fail(worker, RenderFailed("now and then"))
+                simulation.fail(worker, RenderFailed("now and then"))
             else:
-                stage.finish(worker)
-    assert Kind.WORKER_ABANDONED not in stage.kinds()
+                simulation.finish(worker)
+    assert Kind.WORKER_ABANDONED not in simulation.kinds()
 
 
 def test_when_every_worker_is_abandoned_all_that_waits_fails_for_that_reason() -> None:
-    stage = Stage(slots=1)
-    futures = stage.ask(*(segment(str(number)) for number in range(30)))
+    simulation = Simulation(slots=1)
+    futures = simulation.ask(*(segment(str(number)) for number in range(30)))
     for _ in range(100):
-        stage.tick(1.0)
-        for worker in stage.at_work():
-            stage.fail(worker, WorkerLost("out of memory"))
+        simulation.tick(1.0)
+        for worker in simulation.at_work():
+            simulation.fail(worker, WorkerLost("out of memory"))
     assert all(isinstance(future.exception(timeout=0), Quarantined | Infrastructure) for future in futures.values())
     with pytest.raises(Infrastructure, match=r"no worker is left: .*out of memory"):
-        stage.ask(segment("later"))["later"].result(timeout=0)
-    assert stage.crew.held == {}
+        simulation.ask(segment("later"))["later"].result(timeout=0)
+    assert simulation.workers.held == {}
 
 
 def test_set_ups_are_counted_apart_and_tried_again_later_and_later() -> None:
-    stage = Stage(slots=1)
-    futures = stage.ask(segment("a"))
-    stage.supervisor.tick()
+    simulation = Simulation(slots=1)
+    futures = simulation.ask(segment("a"))
+    simulation.supervisor.tick()
     for wait_s in (1.0, 2.0):
-        worker = stage.crew.starting[0]
-        stage.supervisor.setup_failed(worker, WorkerLost("the driver is not ready"))
-        stage.now += wait_s - 0.1
-        stage.supervisor.tick()
-        assert stage.crew.starting == []
-        stage.now += 0.2
-        stage.supervisor.tick()
-    stage.supervisor.setup_failed(stage.crew.starting[0], WorkerLost("the driver is not ready"))
+        worker = simulation.workers.starting[0]
+        simulation.supervisor.setup_failed(worker, WorkerLost("the driver is not ready"))
+        simulation.now += wait_s - 0.1
+        simulation.supervisor.tick()
+        assert simulation.workers.starting == []
+        simulation.now += 0.2
+        simulation.supervisor.tick()
+    simulation.supervisor.setup_failed(simulation.workers.starting[0], WorkerLost("the driver is not ready"))
     with pytest.raises(Infrastructure, match="the driver is not ready"):
         futures["a"].result(timeout=0)
 
 
 def test_weights_that_are_not_there_end_the_pool_at_once() -> None:
-    stage = Stage(slots=2)
-    futures = stage.ask(segment("a"))
-    stage.supervisor.tick()
-    for worker in tuple(stage.crew.starting):
-        stage.supervisor.setup_failed(worker, BadInput("weights/unet.safetensors is missing"))
+    simulation = Simulation(slots=2)
+    futures = simulation.ask(segment("a"))
+    simulation.supervisor.tick()
+    for worker in tuple(simulation.workers.starting):
+        simulation.supervisor.setup_failed(worker, BadInput("weights/unet.safetensors is missing"))
     with pytest.raises(BadInput, match=r"unet\.safetensors is missing"):
         futures["a"].result(timeout=0)
 
 
 def test_an_actor_that_finds_no_node_counts_as_a_failed_set_up() -> None:
-    stage = Stage(slots=1, rules=Rules(setup_limit_s=10))
-    futures = stage.ask(segment("a"))
+    simulation = Simulation(slots=1, rules=Rules(setup_limit_s=10))
+    futures = simulation.ask(segment("a"))
     for _ in range(60):
-        stage.now += 1
-        stage.supervisor.tick()
+        simulation.now += 1
+        simulation.supervisor.tick()
     with pytest.raises(Infrastructure, match="within 10 s"):
         futures["a"].result(timeout=0)
-    assert stage.kinds().count(Kind.SETUP_FAILED) == 3
+    assert simulation.kinds().count(Kind.SETUP_FAILED) == 3
 
 
 def test_a_segment_that_takes_too_long_costs_its_worker_and_has_two_tries() -> None:
-    stage = Stage(slots=1, rules=Rules(segment_limit_s=60))
-    futures = stage.ask(segment("stuck", 90), segment("fine", 80), segment("too", 70))
-    stage.tick()
-    stage.tick(61)
-    assert stage.crew.killed == ["0.1"]
-    assert stage.at_work() == {"0.2": "stuck"}
-    stage.tick(61)
+    simulation = Simulation(slots=1, rules=Rules(segment_limit_s=60))
+    futures = simulation.ask(segment("stuck", 90), segment("fine", 80), segment("too", 70))
+    simulation.tick()
+    simulation.tick(61)
+    assert simulation.workers.killed == ["0.1"]
+    assert simulation.at_work() == {"0.2": "stuck"}
+    simulation.tick(61)
     with pytest.raises(TimedOut, match="longer than 60 s"):
         futures["stuck"].result(timeout=0)
-    stage.finish("0.3")
-    stage.finish("0.3")
+    simulation.finish("0.3")
+    simulation.finish("0.3")
     assert futures["fine"].result() and futures["too"].result()
 
 
 def test_a_segment_is_timed_from_when_it_is_at_work_not_from_when_it_is_at_hand() -> None:
-    stage = Stage(slots=1, rules=Rules(segment_limit_s=60))
-    stage.ask(segment("a", 90), segment("b", 80), segment("c", 70))
-    stage.tick()
-    stage.tick(50)
-    stage.finish("0.1")
-    stage.tick(50)
-    assert stage.crew.killed == []
+    simulation = Simulation(slots=1, rules=Rules(segment_limit_s=60))
+    simulation.ask(segment("a", 90), segment("b", 80), segment("c", 70))
+    simulation.tick()
+    simulation.tick(50)
+    simulation.finish("0.1")
+    simulation.tick(50)
+    assert simulation.workers.killed == []
 
 
 def test_a_late_result_is_dropped() -> None:
-    stage = Stage(slots=1, rules=Rules(segment_limit_s=60))
-    futures = stage.ask(segment("a"))
-    stage.tick()
-    late, _ = stage.crew.held["0.1"][0]
-    stage.tick(61)
-    stage.supervisor.done(late, clip("a"))
+    simulation = Simulation(slots=1, rules=Rules(segment_limit_s=60))
+    futures = simulation.ask(segment("a"))
+    simulation.tick()
+    late, _ = simulation.workers.held["0.1"][0]
+    simulation.tick(61)
+    simulation.supervisor.done(late, clip("a"))
     assert not futures["a"].done()
-    stage.finish("0.2")
-    stage.supervisor.failed(late, WorkerLost("at last"))
+    simulation.finish("0.2")
+    simulation.supervisor.failed(late, WorkerLost("at last"))
     assert futures["a"].result()
-    assert stage.kinds().count(Kind.FINISHED) == 1
+    assert simulation.kinds().count(Kind.FINISHED) == 1
 
 
 def test_cancel_empties_the_queue_and_flags_what_is_at_work() -> None:
-    stage = Stage(slots=1)
+    simulation = Simulation(slots=1)
     stopped = False
-    futures = stage.ask(segment("a", 90), segment("b", 80), segment("c", 70), cancelled=lambda: stopped)
-    others = stage.ask(segment("other", 10))
-    stage.tick()
+    futures = simulation.ask(segment("a", 90), segment("b", 80), segment("c", 70), cancelled=lambda: stopped)
+    others = simulation.ask(segment("other", 10))
+    simulation.tick()
     stopped = True
-    stage.tick()
+    simulation.tick()
     assert all(isinstance(future.exception(timeout=0), Cancelled) for future in futures.values())
-    assert stage.crew.flagged == [attempt for attempt, _ in stage.crew.held["0.1"]]
-    while stage.at_work()["0.1"] != "other":
-        stage.fail("0.1", Cancelled("at frame 7"))
-    stage.finish("0.1")
+    assert simulation.workers.flagged == [attempt for attempt, _ in simulation.workers.held["0.1"]]
+    while simulation.at_work()["0.1"] != "other":
+        simulation.fail("0.1", Cancelled("at frame 7"))
+    simulation.finish("0.1")
     assert others["other"].result()
-    assert stage.crew.killed == []
+    assert simulation.workers.killed == []
 
 
 def test_what_does_not_stop_when_asked_is_killed_after_the_grace() -> None:
-    stage = Stage(slots=1, rules=Rules(grace_s=5))
+    simulation = Simulation(slots=1, rules=Rules(grace_s=5))
     stopped = False
-    stage.ask(segment("deaf", 90), cancelled=lambda: stopped)
-    others = stage.ask(segment("b", 80), segment("c", 70))
-    stage.tick()
+    simulation.ask(segment("deaf", 90), cancelled=lambda: stopped)
+    others = simulation.ask(segment("b", 80), segment("c", 70))
+    simulation.tick()
     stopped = True
-    stage.tick(1)
-    stage.tick(4)
-    assert stage.crew.killed == []
-    stage.tick(2)
-    assert stage.crew.killed == ["0.1"]
-    stage.finish("0.2")
-    stage.finish("0.2")
+    simulation.tick(1)
+    simulation.tick(4)
+    assert simulation.workers.killed == []
+    simulation.tick(2)
+    assert simulation.workers.killed == ["0.1"]
+    simulation.finish("0.2")
+    simulation.finish("0.2")
     assert all(future.result() for future in others.values())
-    assert Kind.FAILED not in stage.kinds()
+    assert Kind.FAILED not in simulation.kinds()
 
 
 def test_one_row_that_is_called_off_does_not_stop_what_another_wants_too() -> None:
-    stage = Stage(slots=1)
+    simulation = Simulation(slots=1)
     stopped = False
-    first = stage.ask(segment("shared"), cancelled=lambda: stopped)
-    second = stage.ask(segment("shared"))
-    stage.tick()
+    first = simulation.ask(segment("shared"), cancelled=lambda: stopped)
+    second = simulation.ask(segment("shared"))
+    simulation.tick()
     stopped = True
-    stage.tick()
+    simulation.tick()
     assert isinstance(first["shared"].exception(timeout=0), Cancelled)
-    assert stage.crew.flagged == []
-    stage.finish("0.1")
+    assert simulation.workers.flagged == []
+    simulation.finish("0.1")
     assert second["shared"].result()
 
 
 def test_a_full_disk_pauses_and_costs_no_try() -> None:
-    stage = Stage(slots=1, rules=Rules(pause_s=5))
-    futures = stage.ask(segment("a"), segment("b"))
-    stage.tick()
+    simulation = Simulation(slots=1, rules=Rules(pause_s=5))
+    futures = simulation.ask(segment("a"), segment("b"))
+    simulation.tick()
     for _ in range(5):
-        stage.fail("0.1", NoSpace("the disk is full"))
-        assert stage.at_work() == {}
-        stage.tick(6)
-    stage.space = False
-    stage.finish("0.1")
-    stage.tick(100)
-    assert stage.at_work() == {}
-    stage.space = True
-    stage.tick()
-    stage.finish("0.1")
+        simulation.fail("0.1", NoSpace("the disk is full"))
+        assert simulation.at_work() == {}
+        simulation.tick(6)
+    simulation.space = False
+    simulation.finish("0.1")
+    simulation.tick(100)
+    assert simulation.at_work() == {}
+    simulation.space = True
+    simulation.tick()
+    simulation.finish("0.1")
     assert all(future.result() for future in futures.values())
-    assert stage.kinds().count(Kind.PAUSED) == stage.kinds().count(Kind.RESUMED) == 6
+    assert simulation.kinds().count(Kind.PAUSED) == simulation.kinds().count(Kind.RESUMED) == 6
 
 
 def test_the_rest_of_a_row_that_lost_a_segment_goes_last() -> None:
-    stage = Stage(slots=1)
-    stage.ask(segment("bad", 200), segment("at hand", 190), segment("shared", 180), segment("rest", 170))
-    stage.ask(segment("fine", 20), segment("shared", 180))
-    stage.tick()
-    stage.fail("0.1", BadInput("no face"))
+    simulation = Simulation(slots=1)
+    simulation.ask(segment("bad", 200), segment("at hand", 190), segment("shared", 180), segment("rest", 170))
+    simulation.ask(segment("fine", 20), segment("shared", 180))
+    simulation.tick()
+    simulation.fail("0.1", BadInput("no face"))
     for _ in range(4):
-        stage.finish("0.1")
-    assert stage.crew.handed == ["bad", "at hand", "shared", "fine", "rest"]
+        simulation.finish("0.1")
+    assert simulation.workers.handed == ["bad", "at hand", "shared", "fine", "rest"]
 
 
 def test_the_end_reaches_everybody() -> None:
-    stage = Stage(slots=2)
-    futures = stage.ask(*(segment(str(number)) for number in range(9)))
-    stage.tick()
-    stage.supervisor.end(Cancelled("the pool was closed"))
+    simulation = Simulation(slots=2)
+    futures = simulation.ask(*(segment(str(number)) for number in range(9)))
+    simulation.tick()
+    simulation.supervisor.end(Cancelled("the pool was closed"))
     assert all(isinstance(future.exception(timeout=0), Cancelled) for future in futures.values())
-    assert sorted(stage.crew.killed) == ["0.1", "1.1"]
-    assert stage.supervisor.idle
+    assert sorted(simulation.workers.killed) == ["0.1", "1.1"]
+    assert simulation.supervisor.idle
 
 
 # Whatever happens, everything ends, once
 
-FATES = st.sampled_from(["done", "done", "done", "raise", "die", "bad", "stuck", "deaf", "full", "late"])
+BEHAVIOURS = st.sampled_from(["done", "done", "done", "raise", "die", "bad", "stuck", "deaf", "full", "late"])
 
 
 @settings(max_examples=150, deadline=None)
 @given(
     slots=st.integers(1, 3),
     rows=st.lists(st.lists(st.integers(0, 12), min_size=1, max_size=8, unique=True), min_size=1, max_size=5),
-    fates=st.lists(FATES, min_size=1, max_size=40),
+    behaviours=st.lists(BEHAVIOURS, min_size=1, max_size=40),
     called_off=st.dictionaries(st.integers(0, 4), st.integers(0, 30)),
     set_ups=st.lists(st.booleans(), max_size=10),
 )
 def test_every_segment_ends_exactly_once_whatever_fails(
-    slots: int, rows: list[list[int]], fates: list[str], called_off: dict[int, int], set_ups: list[bool]
+    slots: int, rows: list[list[int]], behaviours: list[str], called_off: dict[int, int], set_ups: list[bool]
 ) -> None:
-    stage = Stage(slots, Rules(segment_limit_s=20, grace_s=2, pause_s=2, setup_limit_s=20))
+    simulation = Simulation(slots, Rules(segment_limit_s=20, grace_s=2, pause_s=2, setup_limit_s=20))
     step = 0
     asked = [
-        stage.ask(
+        simulation.ask(
             *(segment(str(key), 20 + key) for key in keys), cancelled=lambda row=row: called_off.get(row, 10**9) <= step
         )
         for row, keys in enumerate(rows)
     ]
-    outcomes, ready = iter(fates), iter(set_ups)
+    outcomes, ready = iter(behaviours), iter(set_ups)
     for step in range(2000):  # noqa: B007 - the flags read it
-        play(stage, outcomes, ready)
+        play(simulation, outcomes, ready)
         if all(future.done() for futures in asked for future in futures.values()):
             break
     else:
         pytest.fail("something waits for ever")
-    stage.supervisor.end(Cancelled("over"))
-    check_the_books(stage, shared=not called_off)
+    simulation.supervisor.end(Cancelled("over"))
+    check_the_books(simulation, shared=not called_off)
 
 
-def play(stage: Stage, outcomes: Iterator[str], ready: Iterator[bool]) -> None:
-    """One step: time passes, set-ups end, and what is at work meets its fate; when the list is empty, all is well."""
-    stage.now += 1
-    stage.supervisor.tick()
-    while stage.crew.starting:
-        worker = stage.crew.starting.pop(0)
+def play(simulation: Simulation, outcomes: Iterator[str], ready: Iterator[bool]) -> None:
+    """One step: time passes, set-ups end, running segments end with the next outcome, the default being success."""
+    simulation.now += 1
+    simulation.supervisor.tick()
+    while simulation.workers.starting:
+        worker = simulation.workers.starting.pop(0)
         if next(ready, True):
-            stage.crew.held[worker] = []
-            stage.supervisor.ready(worker, f"node/{worker}")
+            simulation.workers.held[worker] = []
+            simulation.supervisor.ready(worker, f"node/{worker}")
         else:
-            stage.supervisor.setup_failed(worker, WorkerLost("no"))
-    for worker in list(stage.at_work()):
-        if not stage.crew.held.get(worker):
-            continue  # the fate of another took this one along
-        attempt, key = stage.crew.held[worker][0]
-        fate = "cancelled" if attempt in stage.crew.flagged else next(outcomes, "done")
-        if fate in ("stuck", "deaf"):
+            simulation.supervisor.setup_failed(worker, WorkerLost("no"))
+    for worker in list(simulation.at_work()):
+        if not simulation.workers.held.get(worker):
+            continue  # the behaviour of another took this one along
+        attempt, key = simulation.workers.held[worker][0]
+        behaviour = "cancelled" if attempt in simulation.workers.flagged else next(outcomes, "done")
+        if behaviour in ("stuck", "deaf"):
             continue
-        del stage.crew.held[worker][0]
-        if fate == "done":
-            stage.supervisor.done(attempt, clip(key))
-        elif fate == "late":
-            stage.supervisor.done(attempt, clip(key))
-            stage.supervisor.failed(attempt, WorkerLost("after all"))
+        del simulation.workers.held[worker][0]
+        if behaviour == "done":
+            simulation.supervisor.done(attempt, clip(key))
+        elif behaviour == "late":
+            simulation.supervisor.done(attempt, clip(key))
+            simulation.supervisor.failed(attempt, WorkerLost("after all"))
         else:
-            stage.supervisor.failed(attempt, ERRORS[fate])
-    stage.supervisor.tick()
+            simulation.supervisor.failed(attempt, ERRORS[behaviour])
+    simulation.supervisor.tick()
 
 
 ERRORS = {
@@ -494,11 +494,11 @@ ERRORS = {
 }
 
 
-def check_the_books(stage: Stage, *, shared: bool) -> None:
+def check_the_books(simulation: Simulation, *, shared: bool) -> None:
     """Every attempt that started ended once; no key was at work twice at a time, unless it was given up in between."""
     open_attempts: dict[str, str] = {}
     seen: set[str] = set()
-    for event in stage.events:
+    for event in simulation.events:
         if event.kind is Kind.STARTED:
             assert event.segment and event.attempt not in seen
             assert not shared or event.segment.key not in open_attempts.values()
@@ -507,5 +507,5 @@ def check_the_books(stage: Stage, *, shared: bool) -> None:
         elif event.kind in ENDS:
             del open_attempts[event.attempt]
     assert open_attempts == {}
-    assert stage.supervisor.idle
-    assert all(len(held) <= 2 for held in stage.crew.held.values())
+    assert simulation.supervisor.idle
+    assert all(len(held) <= 2 for held in simulation.workers.held.values())

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tasks.errors import BadInput
-from tasks.job import FPS, HUSH_FRAMES, OVERLAP_FRAMES, SAMPLE_RATE, SAMPLES_PER_FRAME, Job, Preset, Segment
+from tasks.job import FPS, OVERLAP_FRAMES, SAMPLE_RATE, SAMPLES_PER_FRAME, SILENCE_FRAMES, Job, Preset, Segment
 from tasks.renderers.meter import voice_levels
 from tasks.renderers.renderer import identity, load
 from tasks.renderers.segment_audio import read_sound
@@ -25,7 +25,7 @@ Picture = NDArray[np.uint8]
 
 FRAMES = 75
 PORTRAIT = Path(__file__).parents[3] / "examples" / "course" / "portraits" / "mara.png"
-QUIET_FRAMES = OVERLAP_FRAMES + HUSH_FRAMES
+QUIET_FRAMES = OVERLAP_FRAMES + SILENCE_FRAMES
 
 
 def write_sound(path: Path, samples: NDArray[np.float64], rate: int = SAMPLE_RATE) -> Path:

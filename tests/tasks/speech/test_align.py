@@ -16,7 +16,7 @@ from tasks.speak import speak
 from tasks.speech import voice
 from tasks.speech.align import align
 from tasks.speech.features import RATE, features
-from tasks.speech.normalise import spoken
+from tasks.speech.normalise import normalise
 from tasks.speech.programme import programme
 from tasks.speech.script import Sentence, parse
 
@@ -41,7 +41,7 @@ def recording_of(
     reader = voice.find(name)
     pieces, spans, length_ms = [np.zeros(SAMPLE_RATE // 2, np.int16)], [], 500
     for sentence in sentences:
-        utterance = reader.say(spoken(parse(sentence, language).words, language))
+        utterance = reader.say(normalise(parse(sentence, language).words, language))
         assert utterance.spans_ms is not None
         spans += [(length_ms + start, length_ms + end) for start, end in utterance.spans_ms]
         whole = np.pad(utterance.samples, (0, SAMPLE_RATE // 2 + -len(utterance.samples) % 48))
@@ -143,7 +143,7 @@ def test_a_better_ear_is_believed_where_it_agrees_about_the_sentence() -> None:
     script = parse(ENGLISH)
     alone = align(script, samples, "en")
 
-    def ear(sentence: Sentence, sound: NDArray[np.int16]) -> tuple[tuple[int, int], ...]:
+    def word_timer(sentence: Sentence, sound: NDArray[np.int16]) -> tuple[tuple[int, int], ...]:
         """Hears the first sentence 30 ms after where the aligner puts it, and every other at the end of time."""
         first = sentence == script.sentences[0]
         begin_ms = max(0, alone.words[0].start_ms - 200) if first else -600_000
@@ -152,7 +152,7 @@ def test_a_better_ear_is_believed_where_it_agrees_about_the_sentence() -> None:
             for word in (alone.words if first else alone.words[::-1])[: len(sentence.words)]
         )
 
-    found = align(script, samples, "en", ear)
+    found = align(script, samples, "en", word_timer)
     shifts = [new.start_ms - old.start_ms for new, old in zip(found.words, alone.words, strict=True)]
     count = len(script.sentences[0].words)
     assert shifts == [30] * count + [0] * (len(shifts) - count)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.speech.normalise import spoken
+from tasks.speech.normalise import normalise
 from tasks.speech.script import is_spoken, split_words
 
 
@@ -36,7 +36,7 @@ from tasks.speech.script import is_spoken, split_words
     ],
 )
 def test_english(shown: str, said: str) -> None:
-    assert "|".join(spoken(split_words(shown), "en-us")) == said
+    assert "|".join(normalise(split_words(shown), "en-us")) == said
 
 
 @pytest.mark.parametrize(
@@ -57,21 +57,21 @@ def test_english(shown: str, said: str) -> None:
     ],
 )
 def test_german(shown: str, said: str) -> None:
-    assert "|".join(spoken(split_words(shown), "de")).removesuffix(".") == said.removesuffix(".")
+    assert "|".join(normalise(split_words(shown), "de")).removesuffix(".") == said.removesuffix(".")
 
 
 def test_other_languages_are_left_to_the_voice() -> None:
-    assert spoken(("25", "كتابا."), "ar") == ("25", "كتابا.")
+    assert normalise(("25", "كتابا."), "ar") == ("25", "كتابا.")
 
 
 def test_pictures_are_not_read_out() -> None:
-    assert spoken(("said. 😀",), "en") == ("said.",)
+    assert normalise(("said. 😀",), "en") == ("said.",)
 
 
 @given(st.lists(st.text(max_size=12), max_size=6), st.sampled_from(["en", "de", "he"]))
 def test_every_word_is_read_as_something(texts: list[str], language: str) -> None:
     words = split_words(" ".join(texts))
-    read = spoken(words, language)
+    read = normalise(words, language)
     assert len(read) == len(words)
     assert all(is_spoken(text) for text in read if text.isascii())
     assert all(read)
@@ -80,4 +80,4 @@ def test_every_word_is_read_as_something(texts: list[str], language: str) -> Non
 @given(st.from_regex(r"[$€£(]?[-−]?[0-9]{1,20}([.,:/–-][0-9]{1,4}){0,3}(%|€|km|st|th|M|bn|\.|,|\))?", fullmatch=True))
 def test_no_number_is_too_strange(number: str) -> None:
     for language in ("en", "de"):
-        assert spoken((number, "x"), language)[0]
+        assert normalise((number, "x"), language)[0]
