@@ -2,10 +2,10 @@
 
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, as_completed
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
 
@@ -16,8 +16,9 @@ from prefect.states import Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows import artifacts, observer
-from flows.attempts import AttemptRecorder
-from flows.batch_name import batch_name, finishing_settings
+from flows.artifacts import PrefectReporter
+from flows.attempts import AttemptRecorder, close_interrupted
+from flows.batch_name import batch_name, finishing_settings, kept_files
 from flows.options import FinishingOptions, RenderOptions
 from flows.video import make_video
 from tasks.errors import Infrastructure
@@ -26,15 +27,16 @@ from tasks.manifest.intake import CheckedManifest
 from tasks.media import ffmpeg, processes
 from tasks.pool.render_pool import RenderPool
 from tasks.records import journal, ledger
-from tasks.records.batch_context import BatchContext, RowContext, log_file, now_ms, segment_ended
-from tasks.records.journal import BatchEnded, BatchStarted, Journal, VideoEnded
-from tasks.records.store import Store, digest_file
+from tasks.records.batch_context import BatchContext, RowContext, log_file, now_ms
+from tasks.records.journal import BatchEnded, BatchStarted, Event, Journal, VideoEnded
+from tasks.records.space import DiskSpace, is_no_space
+from tasks.records.store import Store
 from tasks.renderers import renderer
 
 log = logging.getLogger("tasks.batch")
 
-ROWS_IN_FLIGHT = 6
-"""Rows that are spoken, stitched or assembled while others wait for their segments."""
+ROWS_IN_FLIGHT = 256
+"""At most so many rows wait for their segments; `tasks.pool` says when it needs more of them."""
 
 
 @flow(
@@ -53,76 +55,166 @@ def render_batch(
     """Render every row of a manifest into `workspace/videos/<batch>/<id>/`. The outcome is in the ledger.
 
     Raises:
-        BadInput: An option cannot be kept, or another process is rendering the same batch.
+        BadInput: An option cannot be kept, the workspace cannot be written, or another process renders this batch.
     """
     finishing.check()
     processes.reap(processes.state_folder())
     processes.remember(processes.state_folder())  # the embedded server, if there is one
     store = Store(workspace)
     store.sweep()
-    batch_id = batch_name(manifest, finishing)
-    identities = {job.id: renderer.identity(job.preset, rendering.weights) for job in manifest.jobs}
-    artifacts.name_run(batch_id)
-    on_event, log_path = observer.current.get().on_event, store.batch(batch_id) / "log.txt"
-    with Journal(store.ledger, batch_id, on_event) as events, log_file(log_path):
-        rows = tuple((job.id, job.title) for job in manifest.jobs)
-        events.write(BatchStarted(batch_id, str(manifest.path), now_ms(), os.getpid(), rows))
-        videos = {video.job_id: video for video in _finished_before(store, batch_id, identities)}
-        try:
-            with artifacts.progress(batch_id, len(rows), len(videos)) as advance:
-                missing = [job for job in manifest.jobs if job.id not in videos]
-                for video in _render_rows(missing, store, events, rendering, finishing):
-                    videos[video.job_id] = video
-                    advance()
-            failed = [video for video in videos.values() if video.outcome is Outcome.FAILED]
-            events.write(BatchEnded(now_ms(), len(videos) - len(failed), len(failed)))
-        finally:
-            ledger.snapshot(store.ledger, batch_id)
-    artifacts.result_table(batch_id, manifest, videos)
-    return _final_state(failed, len(rows))
-
-
-def _finished_before(store: Store, batch_id: str, identities: Mapping[str, str]) -> Iterator[VideoEnded]:
-    """The rows that an earlier run of this batch finished with today's renderers, of videos that are still whole.
-
-    identities: Of each row's renderer, by the row's id.
-    """
-    events = journal.replay(journal.path_of(store.ledger, batch_id))
-    videos = {event.job_id: event for event in events if isinstance(event, VideoEnded)}
-    for video in videos.values():
-        path = store.root / video.path
-        done = video.outcome in {Outcome.DONE, Outcome.REUSED} and video.renderer == identities.get(video.job_id)
-        if done and path.is_file() and digest_file(path) == video.sha256:
-            yield video
-
-
-def _render_rows(
-    jobs: list[Job], store: Store, events: Journal, rendering: RenderOptions, finishing: FinishingOptions
-) -> Iterator[VideoEnded]:
-    """The videos of the rows as they end, by preset, because a worker holds one renderer."""
-    ranked = sorted(jobs, key=lambda job: (job.preset, -job.priority, job.row))
     settings = finishing_settings(finishing)
-    for preset, group in groupby(ranked, key=lambda job: job.preset):
-        identity = renderer.identity(preset, rendering.weights)
-        batch = BatchContext(store, events.path.stem, events, identity, settings)
-        rows = [RowContext(job, batch) for job in group]
-        with ExitStack() as stack:
-            pool = stack.enter_context(
-                RenderPool(
-                    preset,
-                    rendering.weights,
-                    store,
-                    address=rendering.ray,
-                    actors=rendering.actors,
-                    on_event=AttemptRecorder(events, observer.current.get()).on_event,
+    batch_id = batch_name(manifest, settings)
+    space = DiskSpace(store.root)
+    log_path, on_event = store.batch(batch_id) / "log.txt", observer.current.get().on_event
+    with (
+        Journal(store.ledger, batch_id, on_event, space) as events,
+        log_file(log_path),
+        PrefectReporter(batch_id, len(manifest.jobs)) as reporter,
+    ):
+        batch = Batch(manifest, store, events, space, rendering, finishing, settings, reporter)
+        try:
+            videos = batch.run()
+        except Exception as error:
+            log.error("the batch ended early: %s: %s", type(error).__name__, error)
+            events.write(BatchEnded(now_ms(), *batch.counts(), error=f"{type(error).__name__}: {error}"))
+            raise
+        finally:
+            batch.snapshot()
+    failed = [video for video in videos if video.outcome is Outcome.FAILED]
+    return _final_state(failed, len(manifest.jobs))
+
+
+@dataclass
+class Batch:
+    """One run of a batch, by the driver that holds its journal.
+
+    Attributes:
+        settings: See `flows.batch_name.finishing_settings`.
+        videos: The rows that have ended, by id.
+    """
+
+    manifest: CheckedManifest
+    store: Store
+    events: Journal
+    space: DiskSpace
+    rendering: RenderOptions
+    finishing: FinishingOptions
+    settings: str
+    reporter: PrefectReporter
+    videos: dict[str, VideoEnded] = field(default_factory=dict)
+
+    @property
+    def id(self) -> str:
+        """The batch's name."""
+        return self.events.path.stem
+
+    def run(self) -> list[VideoEnded]:
+        """Render every row that an earlier run has not finished. All rows, as they ended."""
+        earlier = tuple(journal.replay(self.events.path))
+        rows = tuple((job.id, job.title) for job in self.manifest.jobs)
+        started = BatchStarted(self.id, str(self.manifest.path), now_ms(), os.getpid(), rows, artifacts.flow_run_id())
+        self.events.write(started)
+        close_interrupted(self.store, self.events, earlier)
+        self.reporter.close_crashed(_unfinished_runs(earlier))
+        self.videos = {video.job_id: video for video in self._finished_before(earlier)}
+        self.reporter.progress(len(self.videos))
+        missing = [job for job in self.manifest.jobs if job.id not in self.videos]
+        for video in self._render_rows(missing):
+            self.videos[video.job_id] = video
+            self.reporter.progress(len(self.videos))
+            self._stop_after_failures()
+        self.events.write(BatchEnded(now_ms(), *self.counts()))
+        self.reporter.result_table(self.manifest, self.videos)
+        return list(self.videos.values())
+
+    def counts(self) -> tuple[int, int]:
+        """How many rows are done, and how many have failed."""
+        failed = sum(video.outcome is Outcome.FAILED for video in self.videos.values())
+        return len(self.videos) - failed, failed
+
+    def snapshot(self) -> None:
+        """Write the ledger's tables. On a full disk it waits."""
+        while True:
+            try:
+                ledger.snapshot(self.store.ledger, self.id)
+            except OSError as error:
+                if not is_no_space(error):
+                    raise
+                log.warning("the disk is full: the ledger waits for space")
+                self.space.found_full()
+                self.space.wait()
+            else:
+                return
+
+    def _finished_before(self, earlier: Sequence[Event]) -> Iterator[VideoEnded]:
+        """The rows that an earlier run finished with today's renderers, and whose delivered files are all whole."""
+        weights = self.rendering.weights
+        identities = {job.id: renderer.identity(job.preset, weights) for job in self.manifest.jobs}
+        videos = {event.job_id: event for event in earlier if isinstance(event, VideoEnded)}
+        for video in videos.values():
+            done = video.outcome in {Outcome.DONE, Outcome.REUSED} and video.renderer == identities.get(video.job_id)
+            if done and self.store.is_delivered(self.id, video.job_id, video.files):
+                yield video
+
+    def _render_rows(self, jobs: list[Job]) -> Iterator[VideoEnded]:
+        """The videos of the rows as they end, by preset, because a worker holds one renderer."""
+        ranked = sorted(jobs, key=lambda job: (job.preset, -job.priority, job.row))
+        finishing = kept_files(self.finishing, self.settings, self.store)
+        for preset, group in groupby(ranked, key=lambda job: job.preset):
+            identity = renderer.identity(preset, self.rendering.weights)
+            context = BatchContext(self.store, self.id, self.events, identity, self.settings, self.space)
+            rows = [RowContext(job, context) for job in group]
+            with ExitStack() as stack:
+                pool = stack.enter_context(
+                    RenderPool(
+                        preset,
+                        self.rendering.weights,
+                        self.store,
+                        address=self.rendering.ray,
+                        actors=self.rendering.actors,
+                        on_event=AttemptRecorder(self.events, observer.current.get()).on_event,
+                        space=self.space,
+                        identity=identity,
+                        batch_id=self.id,
+                    )
                 )
+                stack.callback(self._cancel, context)  # rows that still run when we leave early must not wait
+                stack.enter_context(ffmpeg.ended_with_the_block())
+                runs = {_submitted(row, pool, finishing): row for row in rows}
+                # Prefect's own as_completed yields a run after the server has acknowledged its end, which may be late.
+                for run in as_completed(runs):
+                    yield _video_of(runs[run], run.result())
+
+    def _cancel(self, context: BatchContext) -> None:
+        context.cancelled.set()
+        if len(self.videos) < len(self.manifest.jobs):
+            self.space.close()
+
+    def _stop_after_failures(self) -> None:
+        """End a batch whose rows all fail for one reason, if that is asked for.
+
+        Raises:
+            Infrastructure: `max_failures` rows have failed alike, and none has succeeded.
+        """
+        limit = self.rendering.max_failures
+        done, failed = self.counts()
+        reasons = {video.error_class for video in self.videos.values()}
+        if limit and not done and failed >= limit and len(reasons) == 1:
+            error = next(iter(self.videos.values())).error
+            raise Infrastructure(
+                f"{failed} rows failed and none was done, so the rest was not tried. The first: {error}"
             )
-            stack.callback(batch.cancelled.set)  # rows that still run when we leave early must not wait for the pool
-            stack.enter_context(ffmpeg.ended_with_the_block())
-            runs = {_submitted(row, pool, finishing): row for row in rows}
-            # Prefect's own as_completed yields a run after the server has acknowledged its end: this state is older.
-            for run in as_completed(runs):
-                yield _video_of(runs[run], run.result())
+
+
+def _unfinished_runs(earlier: Sequence[Event]) -> list[str]:
+    """Prefect's ids of the runs that began this batch and were killed."""
+    runs: list[str] = []
+    for event in earlier:
+        if isinstance(event, BatchStarted):
+            runs.append(event.flow_run)
+        elif isinstance(event, BatchEnded):
+            runs.clear()
+    return [run for run in runs if run]
 
 
 def _submitted(row: RowContext, pool: RenderPool, finishing: FinishingOptions) -> Future[State[VideoEnded]]:
@@ -139,9 +231,7 @@ def _video_of(row: RowContext, state: State[VideoEnded]) -> VideoEnded:
     error = result if isinstance(result, BaseException) else Infrastructure(f"the run ended in the state {state.name}")
     log.error("row %s failed: %s: %s", row.job.id, type(error).__name__, error)
     for segment in row.segments:
-        clip = row.batch.store.find_clip(segment.key)
-        outcome, sha256 = (Outcome.DONE, clip.sha256) if clip else (Outcome.FAILED, "")
-        row.batch.journal.write(segment_ended(segment, outcome, sha256=sha256))
+        row.batch.journal.write(row.segment_ended(segment, row.clip_of(segment)))
     video = replace(row.video_ended(Outcome.FAILED), error_class=type(error).__name__, error=str(error))
     row.batch.journal.write(video)
     return video

@@ -13,7 +13,7 @@ from rich.markup import escape
 from flows import cli_checkpoints
 from flows.environment import be_quiet_and_offline, leave_nothing_running
 from flows.options import FinishingOptions, RenderOptions
-from tasks.errors import ActalkerError, BadInput, ManifestRefused
+from tasks.errors import ActalkerError, BadInput, Infrastructure, ManifestRefused
 from tasks.job import Preset
 from tasks.media.loudness import Bed, Sound
 from tasks.picture.framing import Aspect, Framing
@@ -76,6 +76,14 @@ def submit(
         int | None,
         typer.Option(min=1, help="Render workers. Default: one a GPU, or what the cores give.", show_default=False),
     ] = None,
+    max_failures: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="End when so many rows failed alike and none is done. Default: never.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Render a batch and return when it is finished.
 
@@ -88,7 +96,7 @@ def submit(
 
     bed, framing = Bed(music) if music else None, Framing(aspect, backdrop=backdrop)
     finish = VideoOptions(sound, bed, burn_in or highlight, label, framing)
-    folders, rendering = tuple(allow or ()), RenderOptions(preset, weights, ray, actors)
+    folders, rendering = tuple(allow or ()), RenderOptions(preset, weights, ray, actors, max_failures)
     finishing = FinishingOptions(captions, highlight, finish)
     finishing.check()
     # Refused in a second, before Prefect and Ray come up. The flow gets what was checked and does not read it again.
@@ -129,6 +137,10 @@ def status(
         raise BadInput(f"{workspace} holds no batches yet", "Submit a manifest with this workspace.")
     state = report(ledger, batch or names[0])
     Console().print(table_of(state))
+    if state.error:
+        Console().print(f"[red]It ended early:[/] {escape(state.error)}", highlight=False)
+    for line in state.damaged:
+        Console().print(f"[yellow]{escape(line)}[/]", highlight=False)
     if len(names) > 1 and batch is None:
         Console().print(f"Older batches: {', '.join(names[1:6])}", highlight=False)
 
@@ -179,17 +191,28 @@ def _render(
 
     screen = Screen(console)
     observer.current.set(screen)
+    problem: Exception | None = None
     try:
         with screen:
             state = render_batch(manifest, workspace, rendering, finishing, return_state=True)
+        problem = state.data if isinstance(state.data, Exception) and not screen.ended else None
     except KeyboardInterrupt:
         console.print("Interrupted. Submit the same manifest again to go on where it was.")
         return INTERRUPTED
-    if not screen.batch_id:
-        state.result()  # raises: the batch never began
+    except Exception as error:  # noqa: BLE001 - Prefect could not be reached at the end, or at the beginning
+        problem = error
+    ended = screen.ended
+    if ended is None:  # the batch never began
+        raise problem or Infrastructure("Prefect ended the run before the batch began")
+    if problem:
+        console.print(f"[yellow]Prefect does not have the end of this run:[/] {escape(str(problem))}", soft_wrap=True)
+    if ended.error:
+        console.print(f"[red]The batch ended early:[/] {escape(ended.error)}", soft_wrap=True)
+    elif not screen.worked:
+        console.print("Every row was done before: there was nothing to do.")
     for line in _summary(screen.batch_id, workspace):
         console.print(line, soft_wrap=True)
-    return DONE if state.is_completed() else FAILED
+    return FAILED if ended.failed or ended.error else DONE
 
 
 def _summary(batch_id: str, workspace: Path) -> list[str]:

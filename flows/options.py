@@ -22,12 +22,14 @@ class RenderOptions:
         weights: The folder of the converted published weights.
         ray: The address of a Ray cluster that runs; None starts one on this machine and ends it.
         actors: How many; None for one a GPU, or else what the cores give.
+        max_failures: The batch ends when so many rows have failed for one reason and none is done; None: never.
     """
 
     preset: Preset | None = None
     weights: Path | None = None
     ray: str | None = None
     actors: int | None = None
+    max_failures: int | None = None
 
     @classmethod
     def of(cls, preset: str | None) -> Self:

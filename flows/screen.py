@@ -22,7 +22,7 @@ from rich.table import Table
 
 from tasks.job import FPS, Outcome, Segment
 from tasks.pool.events import Kind, PoolEvent
-from tasks.records.journal import BatchStarted, Event, SegmentEnded, VideoEnded, VideoPlanned
+from tasks.records.journal import BatchEnded, BatchStarted, Event, SegmentEnded, VideoEnded, VideoPlanned
 from tasks.records.report import BatchReport
 
 COLOURS = {"done": "green", "reused": "cyan", "failed": "red", "rendering": "yellow"}
@@ -58,11 +58,18 @@ class Screen(_Bars):
 
     Args:
         console: Where to; when it is no terminal, every ended row is a line.
+
+    Attributes:
+        batch_id: Empty until the batch has begun.
+        ended: How it ended; None until then.
+        worked: Whether there was anything to do.
     """
 
     def __init__(self, console: Console) -> None:
         super().__init__(console)
         self.batch_id = ""
+        self.ended: BatchEnded | None = None
+        self.worked = False
         self._guard = threading.Lock()
         self._began = time.monotonic()
         self._planned: dict[str, int] = {}
@@ -83,7 +90,10 @@ class Screen(_Bars):
                 self.console.print(
                     f"Batch [bold]{event.batch_id}[/], {_counted(len(event.rows), 'row')}.", highlight=False
                 )
+            case BatchEnded():
+                self.ended = event
             case VideoPlanned():
+                self.worked = True
                 self._planned[event.job_id] = event.frames
                 self._progress.update(self._segments_bar, total=self._total(self._segments_bar) + event.segments)
             case PoolEvent(kind=Kind.FINISHED, segment=Segment() as segment):

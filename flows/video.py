@@ -19,14 +19,18 @@ from tasks.subtitle import subtitle
 @task(name="video", task_run_name="{row.batch.batch_id}/{row.job.id}", cache_policy=NO_CACHE, persist_result=False)
 def make_video(row: RowContext, pool: RenderPool, finishing: FinishingOptions) -> VideoEnded:
     """Speak, plan, render, stitch, subtitle, assemble, record. What was made before is found, not made again."""
-    job, canvas = row.job, finishing.video.framing.canvas((row.job.width, row.job.height))
-    speech = row.run(speak, job, row.work)
-    row.set_plan(speech, row.run(plan, job, speech, row.batch.renderer))
-    if found := row.run(reuse, row):
-        return found
-    clips = row.run(render, job, row.segments, pool, row.batch.cancelled)
-    picture = row.run(stitch, row.segments, clips, row.work)
-    subtitles = row.run(subtitle, job, speech, row.work, finishing.captions, finishing.highlight, canvas)
-    with row.batch.store.temporary_folder() as folder:
+    batch, cancelled = row.batch, row.batch.cancelled
+    with pool.preparing(cancelled.is_set):
+        row.run(row.keep_inputs)
+        job = row.job
+        speech = row.run(speak, job, row.work)
+        row.set_plan(speech, row.run(plan, job, speech, batch.renderer))
+        if found := row.run(reuse, row):
+            return found
+    clips = row.run(render, job, row.segments, pool, cancelled)
+    with batch.finishing, batch.store.temporary_folder() as folder:
+        canvas = finishing.video.framing.canvas((job.width, job.height))
+        picture = row.run(stitch, row.segments, clips, row.work)
+        subtitles = row.run(subtitle, job, speech, row.work, finishing.captions, finishing.highlight, canvas)
         finished = row.run(assemble, job, speech, picture, subtitles, folder, finishing.video)
         return row.run(record, row, clips, folder, finished)

@@ -114,10 +114,15 @@ def retry_helps(task: object, run: Run, state: State) -> bool:
 
     A Prefect `retry_condition_fn`; it knows Prefect's shapes, not Prefect.
     """
-    helps = isinstance(state.data, ActalkerError) and run.run_count < state.data.attempts
+    helps = worth_another_try(state.data, run.run_count)
     if helps:
         log.warning("another try, after: %s", state.data)
     return helps
+
+
+def worth_another_try(error: object, tries: int) -> bool:
+    """Whether work that has failed so often, last with this error, may be tried again."""
+    return isinstance(error, ActalkerError) and tries < error.attempts
 
 
 @dataclass(frozen=True, slots=True)

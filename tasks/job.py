@@ -6,7 +6,7 @@ Units: time is integer frames at `FPS`, integer milliseconds for words and capti
 `SAMPLE_RATE` for sound. Ranges are half-open: `start` is inside, `end` is not.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Self
@@ -172,8 +172,9 @@ class Clip:
 
     Attributes:
         sha256: Digest of the file.
-        render_ms: What the rendering took; 0 when it was found in the store.
-        worker: Which actor made it, `node/pid`; empty when it was found.
+        render_ms: What the rendering took; 0 when it was found in the store and another row has paid for it.
+        worker: Which actor made it, `node/pid`.
+        attempt, batch_id, job_id: The attempt that made it, and the row that pays for it.
     """
 
     key: str
@@ -184,11 +185,19 @@ class Clip:
     sha256: str
     render_ms: int = 0
     worker: str = ""
+    attempt: str = ""
+    batch_id: str = ""
+    job_id: str = ""
     reused: bool = False
+
+    def for_row(self, batch_id: str, job_id: str) -> Self:
+        """The clip as this row has it: at its cost where it was rendered for this row, else found at no cost."""
+        own = batch_id and (self.batch_id, self.job_id) == (batch_id, job_id)
+        return self if own else self.found()
 
     def found(self) -> Self:
         """The same clip, as one that cost nothing this time."""
-        return type(self)(self.key, self.path, self.frames, self.width, self.height, self.sha256, reused=True)
+        return replace(self, render_ms=0, reused=True)
 
 
 class Outcome(StrEnum):

@@ -16,7 +16,7 @@ from tasks.job import (
     Speech,
 )
 from tasks.picture.driving import movement_of
-from tasks.records.store import digest_of
+from tasks.records.store import check_digest, digest_of
 
 HALF = OVERLAP_FRAMES // 2
 MAX_CORE_FRAMES = MAX_SEGMENT_FRAMES - OVERLAP_FRAMES
@@ -42,6 +42,8 @@ def plan(job: Job, speech: Speech, renderer: str) -> tuple[Segment, ...]:
     with wave.open(str(speech.wav), "rb") as wav:
         pcm = wav.readframes(speech.frames * SAMPLES_PER_FRAME)
     driver = job.driving_video if job.motion_gate else None
+    if driver:
+        check_digest(driver, job.driving_sha256)
     movement = movement_of(driver, job.driving_sha256, speech.frames) if driver else ()
     return segments(job, speech, pcm, renderer, movement)
 

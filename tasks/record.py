@@ -1,20 +1,20 @@
 """Record: publish a finished video, hand it over, and only then write its row. A row means done and verified."""
 
-import json
 import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from tasks.errors import retry_helps
+from tasks.errors import ToolFailed, retry_helps
 from tasks.job import Clip, Finished, Outcome
-from tasks.records.batch_context import RowContext, segment_ended
+from tasks.records import checked_json
+from tasks.records.batch_context import RowContext
 from tasks.records.journal import VideoEnded
-from tasks.records.store import digest_file, write_text
+from tasks.records.store import RECORD_SUFFIX, FinishedVideo, digest_file, write_text
 
-RECORD_SUFFIX = ".record.json"
 _OF_A_DELIVERY = frozenset({"path", "error_class", "error"})
 """What belongs to one delivery, and not to a finished video that several batches may deliver."""
 
@@ -35,10 +35,19 @@ def record(row: RowContext, clips: tuple[Clip, ...], folder: Path, finished: Fin
     """
     for segment in row.segments_ended(clips):
         row.batch.journal.write(segment)
-    video = row.video_ended(Outcome.DONE, finished, clips)
-    card = {name: fact for name, fact in asdict(video).items() if name not in _OF_A_DELIVERY}
-    write_text(folder / f"{row.job.id}{RECORD_SUFFIX}", json.dumps(card, indent=1, ensure_ascii=False, sort_keys=True))
-    return _deliver(row, row.batch.store.publish_video(row.key, folder), video)
+    store, name = row.batch.store, row.job.id
+    if folder.is_dir():  # else an earlier try has published it, and failed afterwards
+        files = {path.name: digest_file(path) for path in sorted(folder.iterdir())}
+        video = replace(row.video_ended(Outcome.DONE, finished, clips), files=files)
+        facts = {fact: value for fact, value in sorted(asdict(video).items()) if fact not in _OF_A_DELIVERY}
+        facts["batch_id"] = row.batch.batch_id
+        write_text(folder / f"{name}{RECORD_SUFFIX}", checked_json.dumps(facts, indent=1))
+        store.publish_video(row.key, folder)
+    found = store.find_video(row.key, name)  # the files are read back: a row means done and verified
+    if found is None:
+        raise ToolFailed(f"what was written of {name} is not what is on the disk")
+    video = replace(row.video_ended(Outcome.DONE, finished, clips), **_content(found))
+    return _deliver(row, found.folder, video)
 
 
 @task(
@@ -51,29 +60,40 @@ def record(row: RowContext, clips: tuple[Clip, ...], folder: Path, finished: Fin
 )
 def reuse(row: RowContext) -> VideoEnded | None:
     """Deliver the video that an earlier batch made of the very same content, or return None."""
-    found = row.batch.store.find_video(row.key)
+    found = row.batch.store.find_video(row.key, row.job.id)
     if found is None:
         return None
-    made = json.loads((found / f"{row.job.id}{RECORD_SUFFIX}").read_text())
-    if digest_file(found / f"{row.job.id}.mp4") != made["sha256"]:
-        shutil.rmtree(found)
-        return None
+    # Made for this row, by a run that was killed before it could say so: then this row has paid for it.
+    own = found.record.get("batch_id") == row.batch.batch_id
     for segment in row.segments:
-        row.batch.journal.write(segment_ended(segment, Outcome.REUSED))
-    video = replace(
-        row.video_ended(Outcome.REUSED),
-        frames=made["frames"],
-        measured=made["measured"],
-        notes=tuple(made["notes"]),
-        sha256=made["sha256"],
-    )
-    return _deliver(row, found, video)
+        ended = row.segment_ended(segment, row.clip_of(segment))
+        row.batch.journal.write(
+            ended if own and ended.outcome is Outcome.DONE else replace(ended, outcome=Outcome.REUSED)
+        )
+    video = replace(row.video_ended(Outcome.DONE if own else Outcome.REUSED), **_content(found))
+    if own:
+        cost = {name: found.record[name] for name in ("segments_rendered", "render_ms")}
+        video = replace(video, **cost)
+    return _deliver(row, found.folder, video)
+
+
+def _content(found: FinishedVideo) -> dict[str, Any]:
+    """What a finished video's record says of its content."""
+    made = found.record
+    return {
+        "frames": made["frames"],
+        "measured": made["measured"],
+        "notes": tuple(made["notes"]),
+        "sha256": made["sha256"],
+        "files": made.get("files", {}),
+    }
 
 
 def _deliver(row: RowContext, finished: Path, video: VideoEnded) -> VideoEnded:
     folder = row.batch.store.deliver(finished, row.batch.batch_id, row.job.id)
     path = (folder / f"{row.job.id}.mp4").relative_to(row.batch.store.root)
-    video = replace(video, path=str(path))
+    record = f"{row.job.id}{RECORD_SUFFIX}"
+    video = replace(video, path=str(path), files={**video.files, record: digest_file(folder / record)})
     row.batch.journal.write(video)
     shutil.rmtree(row.work, ignore_errors=True)
     return video

@@ -18,6 +18,7 @@ from prefect.cache_policies import NO_CACHE
 from tasks.errors import BadInput, retry_helps
 from tasks.job import FPS, OVERLAP_FRAMES, SAMPLE_RATE, SILENCE_FRAMES, Chapter, Job, Speech, Word, WordSource
 from tasks.media.decode import decode_audio
+from tasks.records.store import check_digest
 from tasks.speech import script, transcribe, voice
 from tasks.speech.align import WordTimer, align
 from tasks.speech.features import RATE
@@ -53,6 +54,7 @@ def speak(job: Job, work: Path) -> Speech:
 
 def play(job: Job, recording: Path, wav: Path) -> Speech:
     """Take a recording as it is, and find its words: those of its script, or else what Whisper hears."""
+    check_digest(recording, job.audio_sha256)
     with programme(wav) as sound:
         sound.add(decode_audio(recording, SAMPLE_RATE))
     speech = Speech(wav, sound.frames, cuts_of(sound.levels), tuple(sound.levels), language=job.language)

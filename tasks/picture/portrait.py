@@ -13,6 +13,7 @@ from actalker.encoders.faces import Face, FaceError, FaceLimits, HaarDetector, c
 from actalker.shapes import Box, Size
 from tasks.errors import BadInput
 from tasks.media.inputs import open_portrait
+from tasks.records.store import check_digest
 
 FaceBox: TypeAlias = tuple[int, int, int, int] | None
 """Left, top, right, bottom in pixels of the portrait, as the manifest gives it; None: it is looked for."""
@@ -62,12 +63,13 @@ def _moved(face: Face, left: int, top: int, width: int, height: int) -> Face | N
 
 
 @lru_cache(maxsize=4)
-def portrait_of(path: Path, width: int, height: int, face_box: FaceBox) -> Portrait:
+def portrait_of(path: Path, width: int, height: int, face_box: FaceBox, sha256: str = "") -> Portrait:
     """A portrait, cut to the proportions of a picture.
 
     Raises:
-        BadInput: The file is no image.
+        BadInput: The file is no image, or not the one of this digest.
     """
+    check_digest(path, sha256)
     pixels = np.asarray(open_portrait(path))
     faces = (Face(Box(*face_box), 0.0),) if face_box else find_faces(pixels)
     return Portrait(pixels, faces).cut(width / height)

@@ -19,14 +19,12 @@ class Request:
     segments: tuple[Segment, ...]
     cancelled: Callable[[], bool]
     futures: dict[str, Future[Clip]] = field(init=False)
+    open: int = field(init=False)
+    """How many segments have not ended."""
 
     def __post_init__(self) -> None:
         self.futures = {segment.key: Future() for segment in self.segments}
-
-    @property
-    def over(self) -> bool:
-        """Whether every segment has ended."""
-        return all(future.done() for future in self.futures.values())
+        self.open = len(self.futures)
 
     def fail(self, error: ActalkerError) -> None:
         """Give whatever has not ended this end."""
@@ -62,14 +60,15 @@ class Backlog:
     """Requests in, work out, longest first within a priority; retries go first, deprioritised work goes last."""
 
     def __init__(self) -> None:
-        self._requests: list[Request] = []
+        self._requests: dict[int, Request] = {}
         self._works: dict[str, Work] = {}
         self._heap: list[tuple[Rank, Work]] = []
         self._sequence = itertools.count()
+        self._queued = 0
 
     def __len__(self) -> int:
         """How much is queued."""
-        return sum(1 for _ in self)
+        return self._queued
 
     def __iter__(self) -> Iterator[Work]:
         """What is queued, in no order."""
@@ -77,7 +76,7 @@ class Backlog:
 
     def submit(self, request: Request) -> None:
         """Queue what the request asks for; what is wanted already, by another request, is shared."""
-        self._requests.append(request)
+        self._requests[id(request)] = request
         for segment in request.segments:
             work = self._works.get(segment.key)
             if work is None:
@@ -94,7 +93,8 @@ class Backlog:
             if work.rank != rank:
                 continue  # called off, or queued again under another rank
             if suits(work):
-                picked, work.rank = work, None
+                picked = work
+                self._unqueue(work)
             else:
                 skipped.append((rank, work))
         for entry in skipped:
@@ -116,8 +116,9 @@ class Backlog:
                 future.set_result(result.found() if place else result)
             else:
                 future.set_exception(result)
-            if request.over:
-                self._requests.remove(request)
+            request.open -= 1
+            if not request.open:
+                del self._requests[id(request)]
         work.waiting = []
 
     def deprioritise(self, work: Work) -> None:
@@ -131,25 +132,30 @@ class Backlog:
 
     def drop_cancelled(self) -> None:
         """Take out the requests that were called off; work that nobody else waits for leaves the queue."""
-        for request in [request for request in self._requests if request.cancelled()]:
-            self._requests.remove(request)
+        for request in [request for request in self._requests.values() if request.cancelled()]:
+            del self._requests[id(request)]
             for key in [key for key, future in request.futures.items() if not future.done()]:
                 work = self._works[key]
                 work.waiting.remove(request)
                 if not work.waiting:
                     del self._works[key]
-                    work.rank = None
+                    self._unqueue(work)
             request.fail(Cancelled(f"the rendering of {request.job.id} was called off"))
 
     def fail(self, error: ActalkerError) -> None:
         """Give every request this end."""
-        for request in self._requests:
+        for request in self._requests.values():
             request.fail(error)
         for work in self._works.values():
             work.waiting, work.rank = [], None
-        self._requests, self._works, self._heap = [], {}, []
+        self._requests, self._works, self._heap, self._queued = {}, {}, [], 0
 
     def _push(self, work: Work, *, front: bool) -> None:
         segment = work.segment
+        self._queued += work.rank is None
         work.rank = (work.deprioritised, -segment.priority, 0 if front else 1, -segment.frames, next(self._sequence))
         heapq.heappush(self._heap, (work.rank, work))
+
+    def _unqueue(self, work: Work) -> None:
+        self._queued -= work.rank is not None
+        work.rank = None

@@ -5,20 +5,20 @@
 Paths and digests cross between processes; pixels never do.
 """
 
-import errno
+import os
 import queue
 import re
 import secrets
-import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, wait
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import ModuleType, TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from tasks.errors import ActalkerError, Cancelled, Infrastructure, NoSpace, RenderFailed, WorkerLost
 from tasks.job import Clip, Job, Preset, Segment
@@ -29,6 +29,7 @@ from tasks.pool.events import Kind, PoolEvent
 from tasks.pool.pool_size import pool_size
 from tasks.pool.supervisor import Rules, Supervisor
 from tasks.pool.worker import RenderWorker, WorkerSettings
+from tasks.records.space import DiskSpace, is_no_space
 from tasks.records.store import Store
 from tasks.renderers import renderer
 from tasks.renderers.renderer import Renderer
@@ -44,17 +45,30 @@ COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 TICK_S = 0.05
 """How late a cancel flag or a deadline may be noticed while nothing else happens."""
 
-RESERVE_BYTES = 512 << 20
-"""The pool pauses when less than this is free in the workspace: about a dozen clips of ten seconds."""
-
 SEGMENT_LIMIT_S = {Preset.STILL: 300.0, Preset.DEMO: 1800.0, Preset.ACTALKER: 7200.0}
 """For ten seconds of video, on a slow and busy machine; what takes longer is stuck."""
 
-SPACE_CHECK_S = 1.0
+DEMAND_CHECK_S = 0.1
+QUEUED_PER_WORKER = 2
+SEGMENTS_OF_A_ROW = 2
+FIRST_ROWS = 6
+"""Rows that are prepared before the number of workers is known, and wherever there are few workers."""
+PREPARING_ROWS = max(FIRST_ROWS, 2 * (os.cpu_count() or 1))
+"""Rows that are spoken and planned at the same time, at most: they share the driver's cores."""
+
+PROGRESS_LIMIT_ON_CPU_S = 1800.0
+"""Of the published network on a CPU, where one step of the sampler takes minutes; elsewhere the rules' default."""
+
+
+def rules_of(preset: Preset, *, gpus: bool) -> Rules:
+    """The limits of a preset."""
+    rules = Rules(segment_limit_s=SEGMENT_LIMIT_S[preset])
+    slow = preset is Preset.ACTALKER and not gpus
+    return replace(rules, progress_limit_s=PROGRESS_LIMIT_ON_CPU_S) if slow else rules
 
 
 class RayWorkers:
-    """The supervisor's hands: starts actors, hands them segments, and posts what becomes of both.
+    """Starts Ray actors for the supervisor, sends them segments, and posts the answers. See `Workers`.
 
     Args:
         ray: The module; a session is open.
@@ -85,6 +99,12 @@ class RayWorkers:
             partial(self._ended, attempt)
         )
 
+    def poll(self, worker: str) -> None:
+        """See `Workers`."""
+        actor: Any = self._actors[worker]  # Ray's types know no method without arguments
+        answer = actor.progress.options(concurrency_group="control").remote().future()
+        answer.add_done_callback(partial(self._progressed, worker))
+
     def cancel(self, worker: str, attempt: str) -> None:
         """See `Workers`."""
         self._actors[worker].cancel.options(concurrency_group="control").remote(attempt)
@@ -107,6 +127,11 @@ class RayWorkers:
             known = self._translate(error)
             self._post(lambda supervisor: supervisor.setup_failed(worker, known))
 
+    def _progressed(self, worker: str, future: "Future[int]") -> None:
+        if future.exception() is None:  # else the worker is gone, which the end of its segment says
+            count = future.result()
+            self._post(lambda supervisor: supervisor.progressed(worker, count))
+
     def _ended(self, attempt: str, future: "Future[Clip]") -> None:
         error = future.exception()
         if error is None:
@@ -117,13 +142,13 @@ class RayWorkers:
             self._post(lambda supervisor: supervisor.failed(attempt, known))
 
     def _translate(self, error: BaseException) -> ActalkerError:
-        """What Ray says, in our words: what the worker raised is the work's, everything else is the surroundings'."""
+        """From Ray's errors to ours: what the worker raised stays what it is, anything else means that it was lost."""
         if not isinstance(error, self._ray.exceptions.RayTaskError):
             return WorkerLost(_reason(str(error)))
         cause = error.cause
         if isinstance(cause, ActalkerError):
             return cause
-        if isinstance(cause, OSError) and cause.errno == errno.ENOSPC:
+        if is_no_space(cause):
             return NoSpace(str(cause))
         return RenderFailed(f"{type(cause).__name__}: {cause}\n{COLOURS.sub('', str(error))}")
 
@@ -147,9 +172,12 @@ class RenderPool:
         store: Where clips are published.
         address: Of a Ray cluster that runs; it is left running. None starts a session on this machine and ends it.
         actors: How many; None for one a GPU, or else one a core.
-        on_event: Told of everything, in the pool's thread: be quick.
+        on_event: Called with every event, in the pool's thread; it must not block.
         rules: Limits on time and failures; None for those of the preset.
         load: Makes a worker's renderer, in the worker.
+        space: Of the workspace's disk: while it is full, no segment begins.
+        identity: Of the renderer, as the segments' keys have it: a worker with another one does not start.
+        batch_id: Noted with every clip, with the row that pays for it.
     """
 
     def __init__(
@@ -163,14 +191,20 @@ class RenderPool:
         on_event: Callable[[PoolEvent], None] = lambda event: None,
         rules: Rules | None = None,
         load: Load = renderer.load,
+        space: DiskSpace | None = None,
+        identity: str = "",
+        batch_id: str = "",
     ) -> None:
         self._preset, self._weights, self._store, self._load = preset, weights, store, load
         self._address, self._actors, self._on_event = address, actors, on_event
-        self._rules = rules or Rules(segment_limit_s=SEGMENT_LIMIT_S[preset])
+        self._space = space or DiskSpace(store.root)
+        self._identity, self._batch_id = identity, batch_id
+        self._rules = rules
         self._inbox: queue.SimpleQueue[Callable[[Supervisor], None]] = queue.SimpleQueue()
         self._gate = threading.Lock()
         self._over: ActalkerError | None = None
         self._requests: set[Request] = set()
+        self._queued = self._preparing = self._workers = 0
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="render-pool")
 
@@ -197,17 +231,44 @@ class RenderPool:
             ActalkerError: When every segment has ended, the error of the first that failed.
         """
         wanted = {segment.key: segment for segment in segments}
-        clips = {key: clip.found() for key in wanted if (clip := self._store.find_clip(key))}
+        clips = {key: clip.for_row(self._batch_id, job.id) for key in wanted if (clip := self._store.find_clip(key))}
         missing = tuple(wanted[key] for key in wanted if key not in clips)
         if missing:
             clips |= self._submit(Request(job, missing, cancelled.is_set))
         return tuple(clips[segment.key] for segment in segments)
+
+    @contextmanager
+    def preparing(self, cancelled: Callable[[], bool]) -> Iterator[None]:
+        """For a row that is spoken and planned: entered when the pool needs more segments to keep its workers busy.
+
+        Raises:
+            Cancelled: `cancelled` has become true meanwhile.
+        """
+        while not self._may_prepare():
+            if cancelled():
+                raise Cancelled("the batch was cancelled")
+            self._closing.wait(DEMAND_CHECK_S)
+        try:
+            yield
+        finally:
+            with self._gate:
+                self._preparing -= 1
+
+    def _may_prepare(self) -> bool:
+        """Whether one more row may begin: those that have not queued their segments yet count as two segments each."""
+        with self._gate:
+            ahead = self._queued + self._preparing * SEGMENTS_OF_A_ROW
+            wanted = max(FIRST_ROWS * SEGMENTS_OF_A_ROW, self._workers * QUEUED_PER_WORKER)
+            more = self._over is not None or (ahead < wanted and self._preparing < PREPARING_ROWS)
+            self._preparing += more
+            return more
 
     def _submit(self, request: Request) -> dict[str, Clip]:
         with self._gate:
             if self._over:
                 raise self._over
             self._requests.add(request)
+            self._queued += len(request.segments)
             self._inbox.put(lambda supervisor: supervisor.submit(request))
         wait(request.futures.values())
         with self._gate:
@@ -234,21 +295,32 @@ class RenderPool:
         size = pool_size(ray.cluster_resources(), self._preset, self._actors)
         with _token(self._store) as (token, secret):
             settings = WorkerSettings(
-                self._store.root, token, secret, self._preset, self._weights, size.threads, self._load
+                self._store.root,
+                token,
+                secret,
+                self._preset,
+                self._weights,
+                size.threads,
+                self._load,
+                self._identity,
+                self._batch_id,
             )
+            rules = self._rules or rules_of(self._preset, gpus=size.resources.get("num_gpus", 0) > 0)
             workers = RayWorkers(ray, settings, size.resources, self._inbox.put)
-            has_space = _FreeSpace(self._store.root)
-            supervisor = Supervisor(workers, size.workers, self._rules, emit=self._report, has_space=has_space)
+            supervisor = Supervisor(workers, size.workers, rules, emit=self._report, has_space=self._space)
+            self._workers = size.workers
             while not self._closing.is_set():
                 supervisor.tick()
+                with self._gate:
+                    self._queued = supervisor.queued
                 self._drain(supervisor)
-            self._wind_up(workers, supervisor)
+            self._wind_up(workers, supervisor, rules.grace_s)
 
-    def _wind_up(self, workers: RayWorkers, supervisor: Supervisor) -> None:
+    def _wind_up(self, workers: RayWorkers, supervisor: Supervisor, grace_s: float) -> None:
         """Let the workers stop by themselves and clean up, then end them."""
         workers.destroy()
-        patience = time.monotonic() + self._rules.grace_s
-        while not supervisor.idle and time.monotonic() < patience:
+        deadline = time.monotonic() + grace_s
+        while not supervisor.idle and time.monotonic() < deadline:
             self._drain(supervisor)
         supervisor.end(Cancelled("the pool was closed"))
 
@@ -274,17 +346,3 @@ def _token(store: Store) -> Iterator[tuple[Path, str]]:
         yield path, secret
     finally:
         path.unlink(missing_ok=True)
-
-
-class _FreeSpace:
-    """Whether the workspace's disk has room; looked up once a second at most."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder, self._until, self._enough = folder, 0.0, True
-
-    def __call__(self) -> bool:
-        now = time.monotonic()
-        if now >= self._until:
-            self._until = now + SPACE_CHECK_S
-            self._enough = shutil.disk_usage(self._folder).free >= RESERVE_BYTES
-        return self._enough

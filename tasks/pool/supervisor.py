@@ -4,7 +4,8 @@
 
 A *worker* is one actor process; a *slot* is a place for one worker at a time. A segment that raises is retried on
 another worker; a segment that kills three workers is quarantined; a slot on which four segments in a row fail is
-abandoned. Every attempt has an id, and a result that arrives under a superseded id is dropped.
+abandoned, and tried again ten minutes later; a worker without progress for two minutes is killed. Every attempt has an
+id, and a result that arrives under a superseded id is dropped.
 
 Everything here runs in one thread. The workers do what they are asked to through `Workers`, and the answers come in
 through `ready`, `done`, `failed` and `setup_failed`. `tick` checks deadlines and assigns work.
@@ -45,6 +46,9 @@ class Workers(Protocol):
     def process(self, worker: str, attempt: str, job: Job, segment: Segment) -> None:
         """Append a segment to the worker's queue; `done` or `failed` follows."""
 
+    def poll(self, worker: str) -> None:
+        """Ask the worker how far it is; `progressed` follows, unless it hangs."""
+
     def cancel(self, worker: str, attempt: str) -> None:
         """Raise the flag that the renderer reads at every frame; `failed` with `Cancelled` follows."""
 
@@ -62,6 +66,9 @@ class Rules:
         setups: A slot is abandoned after so many set-ups in a row have failed.
         setup_limit_s: From asking for an actor until it holds its renderer, the wait for a free node included.
         segment_limit_s: For the rendering of one segment.
+        progress_limit_s: A worker that has made no step and no frame for so long is stuck.
+        poll_s: How often workers are asked for their progress.
+        revive_s: An abandoned slot is tried again after this time.
         grace_s: From the cancel flag to the kill.
         pause_s: The shortest pause when the disk is full.
     """
@@ -71,6 +78,9 @@ class Rules:
     setups: int = 3
     setup_limit_s: float = 900.0
     segment_limit_s: float = 1800.0
+    progress_limit_s: float = 120.0
+    poll_s: float = 5.0
+    revive_s: float = 600.0
     grace_s: float = 5.0
     pause_s: float = 5.0
 
@@ -96,13 +106,20 @@ class State(Enum):
 
 @dataclass(eq=False, slots=True)
 class Slot:
-    """A place for one worker at a time. `since` is when it may start (EMPTY) or was started (STARTING)."""
+    """A place for one worker at a time.
+
+    Attributes:
+        since: When it may start (EMPTY), was started (STARTING) or given up (ABANDONED).
+        progress: The worker's last count of steps and frames, and `moved` when it last grew.
+    """
 
     number: int
     state: State = State.EMPTY
     since: float = 0.0
     lives: int = 0
     address: str = ""
+    progress: int = -1
+    moved: float = 0.0
     assignments: deque[Assignment] = field(default_factory=deque)
     failed: set[str] = field(default_factory=set)
     failed_setups: int = 0
@@ -142,6 +159,7 @@ class Supervisor:
         self._assignments: dict[str, tuple[Slot, Assignment]] = {}
         self._paused = False
         self._resume_at = 0.0
+        self._poll_at = 0.0
         self._over: ActalkerError | None = None
 
     # Requests
@@ -150,6 +168,11 @@ class Supervisor:
     def idle(self) -> bool:
         """Whether no worker has a segment."""
         return not self._assignments
+
+    @property
+    def queued(self) -> int:
+        """How many segments wait for a worker."""
+        return len(self._backlog)
 
     def submit(self, request: Request) -> None:
         """Add a request."""
@@ -187,6 +210,12 @@ class Supervisor:
         if error.attempts == 1 or slot.failed_setups >= self._rules.setups:
             self._abandon(slot, error)
 
+    def progressed(self, worker: str, count: int) -> None:
+        """The worker's answer to `poll`: a count that grows with every step and every frame."""
+        for slot in self._slots:
+            if slot.worker == worker and slot.state is State.READY and slot.progress != count:
+                slot.progress, slot.moved = count, self._clock()
+
     def done(self, attempt: str, clip: Clip) -> None:
         """The clip of this attempt is published."""
         found = self._assignments.get(attempt)
@@ -223,13 +252,24 @@ class Supervisor:
         now = self._clock()
         self._backlog.drop_cancelled()
         self._stop_unwanted(now)
+        self._poll(now)
         for slot in self._slots:
             self._keep_deadlines(slot, now)
         self._mind_space(now)
         if not self._paused:
             self._hand_out()
 
+    def _poll(self, now: float) -> None:
+        if now >= self._poll_at:
+            self._poll_at = now + self._rules.poll_s
+            for slot in self._slots:
+                if slot.assignments:
+                    self._workers.poll(slot.worker)
+
     def _keep_deadlines(self, slot: Slot, now: float) -> None:
+        if slot.state is State.ABANDONED and now - slot.since > self._rules.revive_s:
+            slot.state, slot.failed_setups, slot.reason = State.EMPTY, 0, None
+            slot.failed.clear()
         if slot.state is State.EMPTY and now >= slot.since:
             slot.lives, slot.address = slot.lives + 1, ""
             slot.state, slot.since = State.STARTING, now
@@ -238,14 +278,16 @@ class Supervisor:
             limit = f"no worker came up within {self._rules.setup_limit_s:.0f} s: is there a node with a free place?"
             self.setup_failed(slot.worker, TimedOut(limit))
         elif slot.assignments:
-            self._keep_limit(slot, slot.assignments[0], now)
+            self._keep_limits(slot, slot.assignments[0], now)
 
-    def _keep_limit(self, slot: Slot, head: Assignment, now: float) -> None:
-        limit_s = self._rules.segment_limit_s
+    def _keep_limits(self, slot: Slot, head: Assignment, now: float) -> None:
+        limit_s, progress_limit_s = self._rules.segment_limit_s, self._rules.progress_limit_s
         if head.cancelled is not None and now - head.cancelled > self._rules.grace_s:
             self._lose(slot, Cancelled(f"{head.work.segment.name} did not stop when asked"))
         elif head.began is not None and now - head.began > limit_s:
             self._lose(slot, TimedOut(f"{head.work.segment.name} took longer than {limit_s:.0f} s"))
+        elif head.began is not None and now - max(head.began, slot.moved) > progress_limit_s:
+            self._lose(slot, TimedOut(f"{head.work.segment.name} made no progress for {progress_limit_s:.0f} s"))
 
     def _mind_space(self, now: float) -> None:
         full = now < self._resume_at or not self._has_space()
@@ -262,23 +304,27 @@ class Supervisor:
         live = self._live()
         for depth in range(self._rules.in_flight):
             for slot in live:
-                if slot.state is State.READY and len(slot.assignments) == depth:
+                if slot.state is State.READY and len(slot.assignments) == depth and self._takes_more(slot, len(live)):
                     work = self._backlog.pick(partial(self._suits, slot))
                     if work:
                         self._send(slot, work)
                     elif depth == 0:
                         self._renew(slot, live)
 
-    def _suits(self, slot: Slot, work: Work) -> bool:
-        """Whether the slot may have the work now.
+    def _takes_more(self, slot: Slot, live: int) -> bool:
+        """Whether the slot may have one more segment, whichever it is.
 
-        What failed once runs alone, so that the next crash has one cause, and on another worker. Towards the end no
-        second segment is queued on a worker: it would wait behind a long one while another worker is idle.
+        What failed once runs alone, so that the next crash has one cause. Towards the end no second segment is queued
+        on a worker: it would wait behind a long one while another worker is idle.
         """
         if not slot.assignments:
-            return slot.worker not in work.tried
-        alone = work.errors or any(assignment.work.errors for assignment in slot.assignments)
-        return not alone and len(self._backlog) >= len(self._live())
+            return True
+        alone = any(assignment.work.errors for assignment in slot.assignments)
+        return not alone and len(self._backlog) > live
+
+    def _suits(self, slot: Slot, work: Work) -> bool:
+        """Whether the slot may have this work: what failed once runs alone, and on another worker."""
+        return not work.errors if slot.assignments else slot.worker not in work.tried
 
     def _renew(self, slot: Slot, live: list[Slot]) -> None:
         """Replace an idle worker when a queued segment has failed on it and on every other one."""
@@ -378,7 +424,7 @@ class Supervisor:
         """Give a slot up. With the last slot, everything that waits fails for the same reason."""
         if slot.state in (State.STARTING, State.READY):
             self._retire(slot, State.EMPTY)
-        slot.state, slot.reason = State.ABANDONED, error
+        slot.state, slot.reason, slot.since = State.ABANDONED, error, self._clock()
         self._report(Kind.WORKER_ABANDONED, slot, error=error)
         if not self._live():
             reasons = dict.fromkeys(str(one.reason) for one in self._slots)

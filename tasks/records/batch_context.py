@@ -2,18 +2,21 @@
 
 import json
 import logging
+import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar, cast
 
-from tasks.errors import Cancelled
+from tasks.errors import Cancelled, worth_another_try
 from tasks.job import Clip, Finished, Job, Outcome, Segment, Speech
 from tasks.records.journal import Journal, SegmentEnded, VideoEnded, VideoPlanned
+from tasks.records.space import DiskSpace, is_no_space
 from tasks.records.store import Store, digest_file, digest_of
 
 P = ParamSpec("P")
@@ -21,6 +24,8 @@ T = TypeVar("T")
 
 FINISHING_VERSION = "1"
 """Part of a finished video's key: raise it when stitching, captions or assembly change what comes out."""
+
+FINISHING_ROWS = max(2, os.cpu_count() or 1)
 
 row_now: ContextVar[str] = ContextVar("row_now", default="-")
 """The row that this thread works on, for the log."""
@@ -39,8 +44,10 @@ class BatchContext:
 
     Attributes:
         renderer: The identity of the renderer: its version and the digest of its weights.
+        space: Of the workspace's disk.
         settings: Caption profile and finishing options, as JSON: part of every finished video's key.
         cancelled: Set when the batch is to end early.
+        finishing: Held by rows that are stitched and encoded: they share the driver's cores.
     """
 
     store: Store
@@ -48,7 +55,9 @@ class BatchContext:
     journal: Journal
     renderer: str
     settings: str
+    space: DiskSpace
     cancelled: threading.Event = field(default_factory=threading.Event)
+    finishing: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(FINISHING_ROWS))
 
 
 @dataclass
@@ -71,22 +80,51 @@ class RowContext:
         return folder
 
     def run(self, stage: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run a stage, and note how long it took.
+        """Run a stage, and note how long it took. A full disk is waited for; another error may be worth another try.
+
+        A Prefect task is called as the function that it is: Prefect has one run for each row.
 
         Raises:
             Cancelled: The batch was cancelled: no further stage begins.
         """
-        if self.batch.cancelled.is_set():
-            raise Cancelled("the batch was cancelled")
-        name = getattr(stage, "name", repr(stage))
+        name, function = getattr(stage, "name", repr(stage)), getattr(stage, "fn", stage)
         token = row_now.set(self.job.id)
         began = time.monotonic_ns()
+        tries = 0
         try:
-            return stage(*args, **kwargs)
+            while True:
+                if self.batch.cancelled.is_set():
+                    raise Cancelled("the batch was cancelled")
+                self.batch.space.wait(self.batch.cancelled.is_set)
+                try:
+                    return cast(T, function(*args, **kwargs))
+                except Exception as error:
+                    tries += 1
+                    if is_no_space(error):
+                        log.warning("%s found the disk full, and waits for space", name)
+                        self.batch.space.found_full()
+                    elif not worth_another_try(error, tries):
+                        raise
+                    else:
+                        log.warning("another try, after: %s", error)
         finally:
             self.stages_ms[name] = (time.monotonic_ns() - began) // 1_000_000
             log.info("%s took %.2f s", name, self.stages_ms[name] / 1000)
             row_now.reset(token)
+
+    def keep_inputs(self) -> None:
+        """Let the job point to copies of its files, so that one that is edited meanwhile cannot be mistaken for it.
+
+        Raises:
+            BadInput: A file is not what it was when it was checked.
+        """
+        job, keep = self.job, self.batch.store.keep_input
+        self.job = replace(
+            job,
+            portrait=keep(job.portrait, job.portrait_sha256),
+            audio=job.audio and keep(job.audio, job.audio_sha256),
+            driving_video=job.driving_video and keep(job.driving_video, job.driving_sha256),
+        )
 
     def set_plan(self, speech: Speech, segments: tuple[Segment, ...]) -> None:
         """Keep the plan, and derive the key of the finished video from it."""
@@ -124,39 +162,44 @@ class RowContext:
             frames=finished.frames if finished else 0,
             segments=len(self.segments),
             segments_rendered=sum(not clip.reused for clip in clips),
-            render_ms=sum(clip.render_ms for clip in clips if not clip.reused),
+            render_ms=sum(clip.render_ms for clip in clips),
             stages_ms=dict(self.stages_ms),
             measured=dict(finished.measured) if finished else {},
             notes=finished.notes if finished else (),
             sha256=finished.sha256 if finished else "",
         )
 
-    def segments_ended(self, clips: tuple[Clip, ...]) -> Iterator[SegmentEnded]:
+    def segments_ended(self, clips: Sequence[Clip]) -> Iterator[SegmentEnded]:
         """The rows of the `segments` table, for segments that have clips."""
         for segment, clip in zip(self.segments, clips, strict=True):
-            yield segment_ended(
-                segment,
-                Outcome.REUSED if clip.reused else Outcome.DONE,
-                path=str(clip.path.relative_to(self.batch.store.root)),
-                sha256=clip.sha256,
-                render_ms=clip.render_ms,
-                worker=clip.worker,
-            )
+            yield self.segment_ended(segment, clip)
 
+    def segment_ended(self, segment: Segment, clip: Clip | None) -> SegmentEnded:
+        """The row of the `segments` table for a segment; without a clip it has failed."""
+        ended = partial(
+            SegmentEnded,
+            segment.job_id,
+            segment.index,
+            segment.key,
+            segment.start_frame,
+            segment.end_frame,
+            segment.seed,
+            segment.joint_seed,
+        )
+        if clip is None:
+            return ended(Outcome.FAILED)
+        return ended(
+            Outcome.REUSED if clip.reused else Outcome.DONE,
+            path=str(clip.path.relative_to(self.batch.store.root)),
+            sha256=clip.sha256,
+            render_ms=clip.render_ms,
+            worker=clip.worker,
+        )
 
-def segment_ended(segment: Segment, outcome: Outcome, **facts: str | int) -> SegmentEnded:
-    """The row of the `segments` table for a segment."""
-    return SegmentEnded(
-        segment.job_id,
-        segment.index,
-        segment.key,
-        segment.start_frame,
-        segment.end_frame,
-        segment.seed,
-        segment.joint_seed,
-        outcome,
-        **facts,  # type: ignore[arg-type]
-    )
+    def clip_of(self, segment: Segment) -> Clip | None:
+        """The clip of a segment by the store's record of it, without reading the clip; found, unless it is ours."""
+        clip = self.batch.store.clip_record(segment.key)
+        return clip and clip.for_row(self.batch.batch_id, self.job.id)
 
 
 class _RowFilter(logging.Filter):
@@ -167,11 +210,18 @@ class _RowFilter(logging.Filter):
         return True
 
 
+class _BatchLog(logging.FileHandler):
+    """A log file that never stands in the way: on a full disk its lines are lost, and nothing else is."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's own name
+        """Pass over what cannot be written."""
+
+
 @contextmanager
 def log_file(path: Path) -> Iterator[None]:
     """Write what the stages log to the batch's own file, a line each: time, row, message."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handler = logging.FileHandler(path, encoding="utf-8")
+    handler = _BatchLog(path, encoding="utf-8")
     handler.addFilter(_RowFilter())
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s [%(row)s] %(message)s"))
     logger = logging.getLogger("tasks")

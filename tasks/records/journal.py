@@ -1,20 +1,28 @@
-"""What happened in a batch, event by event: one JSON object a line, on the disk before anybody is told.
+"""The journal of a batch: one event a line, as JSON with a checksum, on the disk before anything else knows of it.
 
 There is one writer, the driver that holds the batch's lock. Readers need no lock: they see whole lines, also of a
 batch that runs or whose driver died. tasks/records/ledger.py makes the Parquet tables from the same events.
 """
 
 import fcntl
-import json
+import logging
 import os
+import re
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Self
 
 from tasks.errors import BadInput
 from tasks.job import Attempt, Outcome
+from tasks.records import checked_json
+from tasks.records.space import DiskSpace, is_no_space
+
+log = logging.getLogger(__name__)
+
+_BLOCK_BYTES = 1 << 20
+_CHECKED_LINE = re.compile(rb'"crc32": "[0-9a-f]{8}"}\n$')
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +35,8 @@ class BatchStarted:
     pid: int
     rows: tuple[tuple[str, str], ...]
     """Id and title of every row, in the order of the manifest."""
+    flow_run: str = ""
+    """The id of Prefect's run, empty where there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +46,18 @@ class VideoPlanned:
     job_id: str
     segments: int
     frames: int
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptStarted:
+    """A worker began to render a segment. An `Attempt` of the same id follows, unless the driver dies first."""
+
+    id: str
+    key: str
+    job_id: str
+    index: int
+    worker: str
+    started_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +89,7 @@ class VideoEnded:
         render_ms: Worker time that this video cost: found segments cost nothing.
         stages_ms: What each stage took, by name.
         notes: What needs a look, one sentence each.
+        files: The name of every delivered file, and its digest.
     """
 
     job_id: str
@@ -98,20 +121,27 @@ class VideoEnded:
     sha256: str = ""
     error_class: str = ""
     error: str = ""
+    files: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class BatchEnded:
-    """The driver let the batch go. Without this line it still runs, or its driver died."""
+    """The driver has finished with the batch. Without this line it still runs, or its driver died.
+
+    Attributes:
+        error: Why it ended before every row was tried; empty otherwise.
+    """
 
     ended_ms: int
     done: int
     failed: int
+    error: str = ""
 
 
-Event = BatchStarted | VideoPlanned | Attempt | SegmentEnded | VideoEnded | BatchEnded
+Event = BatchStarted | VideoPlanned | AttemptStarted | Attempt | SegmentEnded | VideoEnded | BatchEnded
 KINDS: dict[str, type[Event]] = {
-    kind.__name__: kind for kind in (BatchStarted, VideoPlanned, Attempt, SegmentEnded, VideoEnded, BatchEnded)
+    kind.__name__: kind
+    for kind in (BatchStarted, VideoPlanned, AttemptStarted, Attempt, SegmentEnded, VideoEnded, BatchEnded)
 }
 
 
@@ -126,15 +156,22 @@ class Journal:
     Args:
         ledger: The ledger's folder.
         on_event: Called with every event after it is on the disk, from the thread that wrote it.
+        space: Of the disk that the journal is on: when it is full, `write` waits.
 
     Raises:
         BadInput: When another process is writing it.
     """
 
-    def __init__(self, ledger: Path, batch_id: str, on_event: Callable[[Event], None] = lambda event: None) -> None:
+    def __init__(
+        self,
+        ledger: Path,
+        batch_id: str,
+        on_event: Callable[[Event], None] = lambda event: None,
+        space: DiskSpace | None = None,
+    ) -> None:
         self.path = path_of(ledger, batch_id)
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._on_event = on_event
+        self._on_event, self._space = on_event, space or DiskSpace(self.path.parent)
         self._guard = threading.Lock()
         self._handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
         try:
@@ -146,12 +183,33 @@ class Journal:
         _cut_torn_line(self._handle)
 
     def write(self, event: Event) -> None:
-        """Append one event and wait until the disk has it (about 0.15 ms)."""
-        line = json.dumps({"event": type(event).__name__, **asdict(event)}, ensure_ascii=False) + "\n"
+        """Append one event and wait until the disk has it (about 0.15 ms). While the disk is full, wait for space.
+
+        Raises:
+            OSError: The disk has another fault. Nothing of the event is in the journal.
+            Cancelled: The batch ends while this waits for space.
+        """
+        line = checked_json.dumps({"event": type(event).__name__, **asdict(event)}).encode() + b"\n"
         with self._guard:
-            os.write(self._handle, line.encode())
-            os.fdatasync(self._handle)
+            while not self._appended(line):
+                self._space.wait()
         self._on_event(event)
+
+    def _appended(self, line: bytes) -> bool:
+        """Append a whole line, or nothing: then the disk is full. A write may be cut short before it fails."""
+        start, done = os.fstat(self._handle).st_size, 0
+        try:
+            while done < len(line):
+                done += os.write(self._handle, line[done:])
+            os.fdatasync(self._handle)
+        except OSError as error:
+            os.ftruncate(self._handle, start)  # needs no space
+            if not is_no_space(error):
+                raise
+            log.warning("the disk is full: the journal waits for space")
+            self._space.found_full()
+            return False
+        return True
 
     def __enter__(self) -> Self:
         return self
@@ -170,29 +228,56 @@ def is_being_written(path: Path) -> bool:
         return False
 
 
-def replay(path: Path) -> Iterator[Event]:
-    """The events of a journal, oldest first, without a last line that a crash tore."""
+def replay(path: Path, on_damage: Callable[[str], None] = log.warning) -> Iterator[Event]:
+    """The events of a journal, oldest first, without a last line that a crash tore.
+
+    A line that cannot be read is passed over, and so are events and fields that a newer version wrote.
+
+    Args:
+        on_damage: Called with a sentence for each line that cannot be read.
+    """
+    checked = False
     with path.open("rb") as file:
-        for line in file:
-            if line.endswith(b"\n"):
-                facts = json.loads(line)
-                yield _event(facts.pop("event"), facts)
+        for number, line in enumerate(file, 1):
+            if not line.endswith(b"\n"):
+                return
+            checked = checked or bool(_CHECKED_LINE.search(line))
+            try:
+                event = _event(line, checked)
+            except (TypeError, KeyError, ValueError) as error:
+                on_damage(f"{path.name}, line {number} is damaged and left out: {error}")
+                continue
+            if event is not None:
+                yield event
 
 
-def _event(kind: str, facts: dict[str, object]) -> Event:
-    """JSON has no tuples and no enums."""
+def _event(line: bytes, checked: bool) -> Event | None:
+    """A line's event; None for one that this version does not know.
+
+    Args:
+        checked: Whether a line before it, or this one, has a checksum: no later version leaves it out.
+    """
+    facts = checked_json.loads(line, required=checked)
+    kind = KINDS.get(str(facts["event"]))
+    known = {field.name for field in fields(kind)} if kind else set()
+    facts = {name: fact for name, fact in facts.items() if name in known}
+    # JSON has no tuples and no enums.
     if "rows" in facts:
         facts["rows"] = tuple((row[0], row[1]) for row in facts["rows"])  # type: ignore[attr-defined]
     if "notes" in facts:
         facts["notes"] = tuple(facts["notes"])  # type: ignore[arg-type]
     if "outcome" in facts:
         facts["outcome"] = Outcome(str(facts["outcome"]))
-    return KINDS[kind](**facts)  # type: ignore[arg-type]
+    return kind(**facts) if kind else None  # type: ignore[arg-type]
 
 
 def _cut_torn_line(handle: int) -> None:
     """Drop what a crash left after the last line end, so that the next event starts a line of its own."""
-    size = os.fstat(handle).st_size
-    start = max(0, size - (1 << 20))
-    tail = os.pread(handle, size - start, start)
-    os.ftruncate(handle, start + tail.rfind(b"\n") + 1)
+    end = os.fstat(handle).st_size
+    while end:
+        start = max(0, end - _BLOCK_BYTES)
+        found = os.pread(handle, end - start, start).rfind(b"\n")
+        end = start + found + 1 if found >= 0 else start
+        if found >= 0:
+            break
+    os.ftruncate(handle, end)

@@ -55,6 +55,7 @@ VIDEOS = pa.schema(
         ("sha256", TEXT),
         ("error_class", TEXT),
         ("error", TEXT),
+        ("files", pa.map_(TEXT, TEXT)),
     ]
 )
 
@@ -96,7 +97,7 @@ SCHEMAS = {"videos": VIDEOS, "segments": SEGMENTS, "attempts": ATTEMPTS}
 
 @dataclass
 class Tables:
-    """A batch's events, sorted into the rows of the three tables. The last word on a video or a segment stands."""
+    """A batch's events, sorted into the rows of the three tables. The latest event of a video or a segment counts."""
 
     started_ms: int = 0
     videos: dict[str, VideoEnded] = field(default_factory=dict)

@@ -37,13 +37,20 @@ class RowReport:
 
 @dataclass
 class BatchReport:
-    """One batch."""
+    """One batch.
+
+    Attributes:
+        error: Why it ended before every row was tried.
+        damaged: A sentence for each line of its journal that cannot be read.
+    """
 
     id: str
     manifest: str = ""
     started_ms: int = 0
     ended_ms: int = 0
     running: bool = False
+    error: str = ""
+    damaged: list[str] = field(default_factory=list)
     rows: dict[str, RowReport] = field(default_factory=dict)
 
     @property
@@ -53,7 +60,7 @@ class BatchReport:
             return "running"
         if not self.ended_ms:
             return "interrupted"
-        return "failed" if self.count(Outcome.FAILED) else "done"
+        return "failed" if self.error or self.count(Outcome.FAILED) else "done"
 
     @property
     def elapsed_s(self) -> float:
@@ -78,20 +85,24 @@ class BatchReport:
         """Take one event in."""
         match event:
             case BatchStarted():
-                self.manifest, self.started_ms, self.ended_ms = event.manifest, event.started_ms, 0
+                self.manifest, self.started_ms, self.ended_ms, self.error = event.manifest, event.started_ms, 0, ""
                 for name, title in event.rows:
                     self.rows.setdefault(name, RowReport(name, title))
             case VideoPlanned():
-                row = self.rows[event.job_id]
+                row = self._row(event.job_id)
                 row.segments, row.frames, row.rendered, row.video = event.segments, event.frames, 0, None
             case Attempt(outcome=Outcome.DONE):
-                self.rows[event.job_id].rendered += 1
+                self._row(event.job_id).rendered += 1
             case VideoEnded():
-                self.rows[event.job_id].video = event
+                self._row(event.job_id).video = event
             case BatchEnded():
-                self.ended_ms = event.ended_ms
+                self.ended_ms, self.error = event.ended_ms, event.error
             case _:
                 pass
+
+    def _row(self, name: str) -> RowReport:
+        """A row, also one that no readable line has named before."""
+        return self.rows.setdefault(name, RowReport(name, ""))
 
 
 def batches(ledger: Path) -> tuple[str, ...]:
@@ -104,7 +115,7 @@ def batches(ledger: Path) -> tuple[str, ...]:
 
 
 def report(ledger: Path, batch_id: str) -> BatchReport:
-    """What a batch's journal tells now.
+    """What a batch's journal says now.
 
     Raises:
         BadInput: There is no such batch.
@@ -113,13 +124,13 @@ def report(ledger: Path, batch_id: str) -> BatchReport:
     if not path.exists():
         known = ", ".join(batches(ledger)[:5]) or "none"
         raise BadInput(f"there is no batch {batch_id!r} in {ledger.parent}", f"The newest are: {known}.")
-    told = BatchReport(batch_id)
-    for event in journal.replay(path):
-        told.take(event)
-    told.running = journal.is_being_written(path)
-    return told
+    found = BatchReport(batch_id)
+    for event in journal.replay(path, found.damaged.append):
+        found.take(event)
+    found.running = journal.is_being_written(path)
+    return found
 
 
-def needs_a_look(told: BatchReport) -> Iterator[RowReport]:
+def needs_a_look(batch: BatchReport) -> Iterator[RowReport]:
     """Rows that failed or carry notes."""
-    return (row for row in told.rows.values() if row.remark)
+    return (row for row in batch.rows.values() if row.remark)

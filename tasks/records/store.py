@@ -3,33 +3,39 @@
 DIR/
   store/clips/ab/<key>.avi, .json     finished segments, by content
   store/videos/ab/<key>/              finished videos, by content
+  store/inputs/ab/<digest>/<name>     copies of the customer's files, by content
   store/tmp/                          work in flight; swept when its owner is dead
+  store/locks/                        which owners are alive
+  store/damaged/                      what was found damaged, moved aside
   videos/<batch>/<id>/                what the customer collects: links into the store
   batches/<batch>/                    the batch's log and the scratch folders of its rows
   ledger/                             the record (tasks/records/journal.py, tasks/records/ledger.py)
 """
 
 import hashlib
-import json
+import logging
 import os
 import shutil
-import socket
-import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, fields, replace
+from functools import lru_cache
 from pathlib import Path
+from typing import Any, cast
 
-import psutil
-
+from tasks.errors import BadInput
 from tasks.job import Clip
+from tasks.records import checked_json, owner_lock
+from tasks.records.space import is_no_space
 
 CLIP_SUFFIX = ".avi"
 """What tasks/media/lossless.py writes."""
 
-FOREIGN_TEMPORARY_AGE_S = 24 * 3600
-"""Temporary files of other hosts cannot be tied to a living process; after a day they are dead."""
+RECORD_SUFFIX = ".record.json"
+"""Of the file in every finished video's folder that says what the video was made from; it is written last."""
+
+log = logging.getLogger(__name__)
 
 
 def digest_of(*parts: str | bytes | int | float) -> str:
@@ -46,6 +52,20 @@ def digest_file(path: Path) -> str:
     """The SHA-256 of a file's bytes."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@lru_cache(maxsize=4096)
+def check_digest(path: Path, sha256: str) -> None:
+    """See, once in a process, that a file is what it was when its digest was taken; without a digest, do nothing.
+
+    Raises:
+        BadInput: It is not, or it cannot be read.
+    """
+    try:
+        if sha256 and digest_file(path) != sha256:
+            raise BadInput(f"{path} is not what it was when it was checked", "Submit the manifest again.")
+    except OSError as error:
+        raise BadInput(f"{path} cannot be read ({error.strerror})", "Submit the manifest again.") from error
 
 
 def sync_folder(folder: Path) -> None:
@@ -75,17 +95,35 @@ def write_text(target: Path, text: str) -> Path:
     return publish(temporary, target)
 
 
+@dataclass(frozen=True, slots=True)
+class FinishedVideo:
+    """A finished video in the store: its folder, and what its record file says."""
+
+    folder: Path
+    record: dict[str, Any]
+
+
 class Store:
     """The workspace folder, and what is found in it by content.
 
     Args:
         root: The workspace; made when it is not there. On a cluster, a folder that every node sees under this path.
+
+    Raises:
+        BadInput: The folder cannot be written.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root.resolve()
-        for folder in (self.clips, self.finished, self.scratch, self.ledger):
-            folder.mkdir(parents=True, exist_ok=True)
+        self._kept: dict[tuple[str, str], Path] = {}
+        try:
+            for folder in (self.clips, self.finished, self.scratch, self._locks, self.ledger):
+                folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            if is_no_space(error):
+                raise
+            problem = f"the workspace {self.root} cannot be used: {error.strerror}"
+            raise BadInput(problem, "Name a folder that you may write to with --workspace.") from error
 
     @property
     def clips(self) -> Path:
@@ -103,9 +141,18 @@ class Store:
         return self.root / "store" / "tmp"
 
     @property
+    def damaged(self) -> Path:
+        """What was found damaged."""
+        return self.root / "store" / "damaged"
+
+    @property
     def ledger(self) -> Path:
         """The record."""
         return self.root / "ledger"
+
+    @property
+    def _locks(self) -> Path:
+        return self.root / "store" / "locks"
 
     def batch(self, batch_id: str) -> Path:
         """A batch's own folder: its log and its rows' scratch."""
@@ -120,10 +167,8 @@ class Store:
         return self.root / "videos" / batch_id / job_id
 
     def temporary(self, suffix: str) -> Path:
-        """A name that nobody has, in the store's file system, that tells whose it is. Nothing is created."""
-        owner = psutil.Process()
-        stamp = f"{socket.gethostname()}+{owner.pid}+{int(owner.create_time() * 1000)}"
-        return self.scratch / f"{stamp}+{uuid.uuid4().hex}{suffix}"
+        """A name that nothing has, in the store's file system, which says which process owns it. Nothing is made."""
+        return self.scratch / f"{owner_lock.own_name(self._locks)}+{uuid.uuid4().hex}{suffix}"
 
     @contextmanager
     def temporary_folder(self) -> Iterator[Path]:
@@ -137,39 +182,116 @@ class Store:
 
     def sweep(self) -> int:
         """Remove what dead processes left in the scratch folder. Returns how many entries went."""
-        dead = [path for path in self.scratch.iterdir() if not _owner_lives(path)]
-        for path in dead:
-            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
-        return len(dead)
+        left: dict[str, list[Path]] = {}
+        for path in (*self.scratch.iterdir(), *self._locks.iterdir()):
+            left.setdefault(owner_lock.owner_of(path), []).append(path)
+        swept = 0
+        for owner, paths in left.items():
+            with owner_lock.if_dead(self._locks, owner) as dead:
+                for path in paths if dead else ():
+                    if path.parent == self.scratch:
+                        shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+                        swept += 1
+        return swept
+
+    def keep_input(self, path: Path, sha256: str) -> Path:
+        """A copy of a customer's file whose bytes have this digest: later stages read it, and not the original.
+
+        Raises:
+            BadInput: The file is gone, or is not what it was when its digest was taken.
+        """
+        kept = self._kept.get((sha256, path.name))
+        if kept is None:
+            kept = _sharded(self.root / "store" / "inputs", sha256, "") / path.name
+            if kept.exists() and digest_file(kept) != sha256:
+                self.set_aside(kept, "its bytes are not what its digest says")
+            if not kept.exists():
+                self._copy_input(path, sha256, kept)
+            self._kept[sha256, path.name] = kept
+        return kept
+
+    def _copy_input(self, path: Path, sha256: str, target: Path) -> None:
+        temporary = self.temporary(path.suffix)
+        try:
+            try:
+                shutil.copyfile(path, temporary)
+            except FileNotFoundError as error:
+                raise BadInput(f"{path} was removed after it was checked", "Put it back, and submit again.") from error
+            if digest_file(temporary) != sha256:
+                raise BadInput(f"{path} was changed after it was checked", "Submit the manifest again.")
+            publish(temporary, target)
+        finally:
+            temporary.unlink(missing_ok=True)
 
     def find_clip(self, key: str) -> Clip | None:
-        """The finished segment of this key, or None. A file that is not what its digest says is removed."""
-        path = _sharded(self.clips, key, CLIP_SUFFIX)
-        card = path.with_suffix(".json")
-        if not card.exists():
+        """The finished segment of this key, or None. What is damaged is moved aside, and counts as missing."""
+        clip = self.clip_record(key)
+        if clip is None:
             return None
-        if not path.exists() or json.loads(card.read_text())["sha256"] != digest_file(path):
-            card.unlink(missing_ok=True)
-            return None
-        return Clip(**{**json.loads(card.read_text()), "path": path})
+        if not clip.path.exists():
+            problem = "its video is missing"
+        elif digest_file(clip.path) != clip.sha256:
+            problem = "its video is not what its digest says"
+        else:
+            return clip
+        self.set_aside(clip.path.with_suffix(".json"), problem)
+        self.set_aside(clip.path, problem)
+        return None
 
-    def publish_clip(
-        self, key: str, temporary: Path, *, frames: int, width: int, height: int, render_ms: int, worker: str
-    ) -> Clip:
-        """Publish a finished segment; its card is written last, so that a clip with a card is whole."""
-        sha256 = digest_file(temporary)
-        path = publish(temporary, _sharded(self.clips, key, CLIP_SUFFIX))
-        clip = Clip(key, path, frames, width, height, sha256, render_ms, worker)
-        write_text(path.with_suffix(".json"), json.dumps({**asdict(clip), "path": path.name}))
+    def clip_record(self, key: str) -> Clip | None:
+        """What the JSON file beside a clip says, or None; the clip itself is not read."""
+        path = _sharded(self.clips, key, CLIP_SUFFIX)
+        record = path.with_suffix(".json")
+        try:
+            facts = checked_json.loads(record.read_bytes())
+            known = {field.name for field in fields(Clip)}
+            clip = Clip(**{**{name: facts[name] for name in facts if name in known}, "path": path})  # type: ignore[arg-type]
+            if clip.key != key:
+                raise checked_json.DamagedJson(f"it is of the clip {clip.key}")
+        except FileNotFoundError:
+            return None
+        except (checked_json.DamagedJson, TypeError) as error:
+            self.set_aside(record, str(error))
+            return None
         return clip
 
-    def find_video(self, key: str) -> Path | None:
-        """The folder of the finished video of this key, or None."""
+    def publish_clip(self, clip: Clip, temporary: Path) -> Clip:
+        """Publish a finished segment; its JSON file is written last, so that a clip that has one is whole.
+
+        Args:
+            clip: All but its path and its digest, which are filled in here.
+        """
+        sha256 = digest_file(temporary)
+        path = publish(temporary, _sharded(self.clips, clip.key, CLIP_SUFFIX))
+        clip = replace(clip, path=path, sha256=sha256)
+        facts = {**asdict(clip), "path": path.name}
+        facts.pop("reused")
+        write_text(path.with_suffix(".json"), checked_json.dumps(facts))
+        return clip
+
+    def find_video(self, key: str, name: str) -> FinishedVideo | None:
+        """The finished video of this key, every file verified, or None. What is damaged is moved aside.
+
+        Args:
+            name: Of the video, without a suffix.
+        """
         folder = _sharded(self.finished, key, "")
-        return folder if folder.is_dir() else None
+        if not folder.is_dir():
+            return None
+        try:
+            record = checked_json.loads((folder / f"{name}{RECORD_SUFFIX}").read_bytes())
+            # Records of older versions name no file but the video.
+            expected = cast("dict[str, str]", record.get("files") or {f"{name}.mp4": record["sha256"]})
+            problem = _difference(folder, expected)
+        except (OSError, KeyError, checked_json.DamagedJson) as error:
+            problem = f"its record cannot be read ({error})"
+        if problem:
+            self.set_aside(folder, problem)
+            return None
+        return FinishedVideo(folder, record)
 
     def publish_video(self, key: str, temporary: Path) -> Path:
-        """Publish a folder of finished files. If somebody was faster with the same content, theirs stays."""
+        """Publish a folder of finished files. If another process published the same content first, that one stays."""
         for path in temporary.iterdir():
             with path.open("rb") as file:
                 os.fsync(file.fileno())
@@ -186,26 +308,38 @@ class Store:
         for path in wanted:
             _link(path, target / path.name)
         for path in set(target.iterdir()) - {target / path.name for path in wanted}:
-            path.unlink()
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
         sync_folder(target)
         return target
+
+    def is_delivered(self, batch_id: str, job_id: str, files: Mapping[str, str]) -> bool:
+        """Whether the customer's folder holds these files: name -> digest."""
+        return bool(files) and not _difference(self.video(batch_id, job_id), files)
+
+    def set_aside(self, path: Path, problem: str) -> None:
+        """Move a damaged file or folder out of the way, and say so in the log: what it was is made again."""
+        try:
+            self.damaged.mkdir(exist_ok=True)
+            path.rename(self.damaged / f"{path.name}.{uuid.uuid4().hex[:8]}")
+        except FileNotFoundError:
+            return
+        log.warning("%s is damaged: %s. It is moved to %s and made again", path, problem, self.damaged)
+
+
+def _difference(folder: Path, files: Mapping[str, str]) -> str:
+    """What of these files, name -> digest, is not as it should be; empty when all are."""
+    for name, sha256 in files.items():
+        path = folder / name
+        if not path.is_file():
+            return f"{name} is missing"
+        if digest_file(path) != sha256:
+            return f"{name} is not what its digest says"
+    return ""
 
 
 def _sharded(folder: Path, key: str, suffix: str) -> Path:
     """Two digits of the key as a folder: a million clips do not share one."""
     return folder / key[:2] / f"{key}{suffix}"
-
-
-def _owner_lives(path: Path) -> bool:
-    host, _, rest = path.name.partition("+")
-    pid, _, rest = rest.partition("+")
-    created, _, _ = rest.partition("+")
-    if host != socket.gethostname():
-        return time.time() - path.stat().st_mtime < FOREIGN_TEMPORARY_AGE_S
-    try:
-        return int(psutil.Process(int(pid)).create_time() * 1000) == int(created)
-    except (psutil.NoSuchProcess, ValueError):
-        return False
 
 
 def _link(source: Path, target: Path) -> None:

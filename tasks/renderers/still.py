@@ -38,7 +38,7 @@ class StillRenderer:
     def render(self, job: Job, segment: Segment, cancelled: Callable[[], bool]) -> Iterator[av.VideoFrame]:
         """Yield frames in yuv420p. One takes less than a millisecond: the caller's look at the flag is enough."""
         size = job.width, job.height
-        portrait = spare_portrait(job.portrait, *size, job.face_box)
+        portrait = spare_portrait(job.portrait, *size, job.face_box, job.portrait_sha256)
         meter = Meter(*size)
         levels = voice_levels(read_sound(segment))
         for index, view in enumerate(camera(segment, job.width, job.height)):
@@ -89,7 +89,9 @@ def camera(segment: Segment, width: int, height: int) -> Iterator[NDArray[np.flo
 
 
 @lru_cache(maxsize=64)
-def spare_portrait(path: Path, width: int, height: int, face_box: FaceBox) -> tuple[Plane, Plane, Plane]:
+def spare_portrait(
+    path: Path, width: int, height: int, face_box: FaceBox, sha256: str = ""
+) -> tuple[Plane, Plane, Plane]:
     """A portrait `SPARE` times the size of the picture: luma and both chroma planes, BT.709, limited range.
 
     Kept for as many portraits as a batch may have in turn: finding the face takes as long as a hundred frames.
@@ -97,7 +99,7 @@ def spare_portrait(path: Path, width: int, height: int, face_box: FaceBox) -> tu
     Raises:
         BadInput: The file is no image.
     """
-    part = portrait_of(path, width, height, face_box).pixels
+    part = portrait_of(path, width, height, face_box, sha256).pixels
     size = 2 * round(width * SPARE / 2 + 0.5), 2 * round(height * SPARE / 2 + 0.5)
     kind = cv2.INTER_AREA if part.shape[1] > size[0] else cv2.INTER_CUBIC
     sized = np.asarray(cv2.resize(part, size, interpolation=kind), np.uint8)

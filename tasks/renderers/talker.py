@@ -23,6 +23,7 @@ from tasks.errors import BadInput, Cancelled
 from tasks.job import OVERLAP_FRAMES, SAMPLE_RATE, Job, Segment
 from tasks.picture.driving import driver_of, driving_frames
 from tasks.picture.portrait import Portrait, portrait_of, usable_face
+from tasks.records.store import check_digest
 from tasks.renderers.segment_audio import read_sound
 
 _LIDS_REST = OVERLAP_FRAMES + 4
@@ -58,7 +59,7 @@ class TalkerRenderer:
 
     def render(self, job: Job, segment: Segment, cancelled: Callable[[], bool]) -> Iterator[NDArray[np.uint8]]:
         """Yield frames in RGB, all of them when the clip is done."""
-        portrait = portrait_of(job.portrait, job.width, job.height, job.face_box)
+        portrait = portrait_of(job.portrait, job.width, job.height, job.face_box, job.portrait_sha256)
         controls = _controls(job, segment, portrait)
         if self._talker.takes_lids and not controls.motion_gate:
             controls = replace(controls, lids=lids_of(segment))
@@ -130,6 +131,7 @@ def _controls(job: Job, segment: Segment, portrait: Portrait) -> Controls:
         return Controls(face, job.audio_gate)
     if job.driving_video is None:
         raise BadInput(f"row {job.id} has an open motion gate and no driving video", "Give one, or close the gate.")
+    check_digest(job.driving_video, job.driving_sha256)
     driver = driver_of(job.driving_video, job.driving_sha256)
     driving = driving_frames(job.driving_video, segment.start_frame, segment.end_frame, driver.length)
     return Controls(face, job.audio_gate, motion_gate=True, driving=driving, driving_face=driver.face)

@@ -13,7 +13,7 @@ from flows.options import DEMO_CHECKPOINT, RenderOptions
 from tasks.job import Preset
 from tasks.manifest.intake import CheckedManifest
 from tasks.media import inputs
-from tasks.records.journal import BatchStarted
+from tasks.records.journal import BatchEnded, BatchStarted
 from tests.course import write_manifest
 from tests.tasks.picture.test_photograph import PHOTOGRAPH
 
@@ -104,6 +104,7 @@ def test_a_submitted_manifest_and_its_files_are_read_once(
     def render_batch(manifest: CheckedManifest, *_: object, **__: object) -> State[None]:
         given.append(manifest)
         observer.current.get().on_event(BatchStarted("night-1", "night.csv", 0, 0, ()))
+        observer.current.get().on_event(BatchEnded(0, 2, 0))
         return Completed()
 
     opened: list[Path] = []

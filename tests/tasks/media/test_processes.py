@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tasks.errors import BadInput
 from tasks.media import processes
 
 DEAD_PID = 2**22 + 1
@@ -25,11 +26,12 @@ def sleeper() -> Iterator[subprocess.Popen[bytes]]:
 
 
 def record(state: Path, driver: int, sleeper: int, *, later_s: float = 0.0, host: str | None = None) -> Path:
-    """What a driver of this pid would have written down about the sleeper, started so much later than it was."""
+    """What a driver of this pid would have recorded of the sleeper, started so much later than it was."""
     folder = state / str(driver)
     folder.mkdir()
-    started = {"pid": sleeper, "created_s": psutil.Process(sleeper).create_time() + later_s, "name": "sleeper"}
-    whole = {"host": host or platform.node(), "created_s": 1.0, "started": [started]}
+    (folder / "lock").touch()
+    started = {"pid": sleeper, "start": processes._start_of(sleeper) + later_s, "name": "sleeper"}
+    whole = {"host": host or platform.node(), "started": [started]}
     (folder / "processes.json").write_text(json.dumps(whole))
     return folder
 
@@ -58,8 +60,32 @@ def test_a_driver_that_lives_keeps_what_it_started(tmp_path: Path, sleeper: subp
 
 
 def test_a_driver_whose_pid_is_anothers_now_is_dead(tmp_path: Path, sleeper: subprocess.Popen[bytes]) -> None:
-    record(tmp_path, os.getpid(), sleeper.pid)  # started in 1970, it says
+    record(tmp_path, os.getpid(), sleeper.pid)  # nobody holds its lock
     assert len(processes.reap(tmp_path)) == 1
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"started": 3}', '{"started": [{"pid": 1}]}', '{"host": "x"}'])
+def test_a_damaged_record_ends_nobody_and_nothing(tmp_path: Path, text: str) -> None:
+    folder = tmp_path / str(DEAD_PID)
+    folder.mkdir()
+    (folder / "lock").touch()
+    (folder / "processes.json").write_text(text)
+    assert processes.reap(tmp_path) == ()
+    processes.own_folder(tmp_path).joinpath("processes.json").write_text(text)
+    processes.remember(tmp_path)
+    processes.forget(tmp_path)
+    assert not (tmp_path / str(os.getpid())).exists()
+
+
+def test_a_step_of_the_clock_does_not_make_a_living_driver_look_dead(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    processes.remember(tmp_path)
+    monkeypatch.setattr(psutil.Process, "create_time", lambda self: 1.0)
+    monkeypatch.setattr("time.time", lambda: 4e9)
+    assert processes.reap(tmp_path) == ()
+    assert (tmp_path / str(os.getpid())).exists()
+    processes.forget(tmp_path)
 
 
 def test_another_machines_record_is_not_ours_to_judge(tmp_path: Path, sleeper: subprocess.Popen[bytes]) -> None:
@@ -80,5 +106,5 @@ def test_a_folder_that_is_not_this_users_alone_is_refused(tmp_path: Path, monkey
     monkeypatch.setattr(processes, "Path", lambda _: tmp_path)
     assert processes.state_folder().stat().st_mode & 0o777 == 0o700
     processes.state_folder().chmod(0o755)
-    with pytest.raises(PermissionError, match="is not this user's alone"):
+    with pytest.raises(BadInput, match="is not this user's alone"):
         processes.state_folder()

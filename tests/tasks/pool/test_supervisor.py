@@ -39,13 +39,14 @@ def clip(key: str) -> Clip:
 
 @dataclass
 class FakeWorkers:
-    """Notes what it is told; `held` is what every living worker has been handed, as (attempt, key)."""
+    """Records every call; `held` is what every living worker has been given, as (attempt, key)."""
 
     starting: list[str] = field(default_factory=list)
     held: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
     handed: list[str] = field(default_factory=list)
     flagged: list[str] = field(default_factory=list)
     killed: list[str] = field(default_factory=list)
+    polled: list[str] = field(default_factory=list)
 
     def start(self, worker: str) -> None:
         self.starting.append(worker)
@@ -53,6 +54,9 @@ class FakeWorkers:
     def process(self, worker: str, attempt: str, job: Job, segment: Segment) -> None:
         self.held[worker].append((attempt, segment.key))
         self.handed.append(segment.key)
+
+    def poll(self, worker: str) -> None:
+        self.polled.append(worker)
 
     def cancel(self, worker: str, attempt: str) -> None:
         self.flagged.append(attempt)
@@ -65,11 +69,13 @@ class FakeWorkers:
 
 
 class Simulation:
-    """A supervisor with its paper workers, a clock that is set by hand, and everything it told."""
+    """A supervisor with fake workers, a clock that is set by hand, and every event."""
 
     def __init__(self, slots: int, rules: Rules | None = None) -> None:
         self.now = 0.0
         self.space = True
+        self.count = 0
+        self.stuck: set[str] = set()
         self.workers = FakeWorkers()
         self.events: list[PoolEvent] = []
         self.supervisor = Supervisor(
@@ -89,6 +95,7 @@ class Simulation:
     def tick(self, seconds: float = 0.0) -> None:
         """Let time pass, let those come up that were started, and decide."""
         self.now += seconds
+        self.answer_polls()
         self.supervisor.tick()
         self.supervisor.tick()  # what was killed is started again
         while self.workers.starting:
@@ -96,6 +103,12 @@ class Simulation:
             self.workers.held[worker] = []
             self.supervisor.ready(worker, f"node/{worker}")
         self.supervisor.tick()
+
+    def answer_polls(self) -> None:
+        """Every worker makes progress all the time, unless it is stuck."""
+        for worker in set(self.workers.held) - self.stuck:
+            self.count += 1
+            self.supervisor.progressed(worker, self.count)
 
     def finish(self, worker: str) -> None:
         attempt, key = self.workers.held[worker].pop(0)

@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tasks.records.store import Store, digest_of, write_text
+from tasks.errors import BadInput
+from tasks.job import Clip
+from tasks.records import checked_json
+from tasks.records.store import RECORD_SUFFIX, Store, digest_file, digest_of, write_text
 
 
 @pytest.fixture
@@ -17,7 +20,8 @@ def store(tmp_path: Path) -> Store:
 def published(store: Store, key: str = "ab" * 32) -> Path:
     temporary = store.temporary(".mkv")
     temporary.write_bytes(b"pixels")
-    return store.publish_clip(key, temporary, frames=3, width=4, height=2, render_ms=7, worker="n/1").path
+    clip = Clip(key, temporary, 3, 4, 2, "", render_ms=7, worker="n/1", attempt="a1", batch_id="b", job_id="j")
+    return store.publish_clip(clip, temporary).path
 
 
 def test_a_published_clip_is_found_as_it_was(store: Store) -> None:
@@ -79,3 +83,89 @@ def test_text_is_replaced_whole(tmp_path: Path) -> None:
     write_text(tmp_path / "a.txt", "zwei")
     assert (tmp_path / "a.txt").read_text() == "zwei"
     assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_every_flipped_bit_of_a_clips_record_is_found_or_harmless(store: Store) -> None:
+    record = published(store).with_suffix(".json")
+    whole, clip = record.read_bytes(), store.find_clip("ab" * 32)
+    for position in range(len(whole)):
+        for bit in range(8):
+            damaged = bytearray(whole)
+            damaged[position] ^= 1 << bit
+            record.write_bytes(damaged)
+            assert store.find_clip("ab" * 32) in (None, clip)
+    assert len(list(store.damaged.iterdir())) > 4 * len(whole)
+
+
+def test_a_damaged_clip_is_moved_aside_and_named(store: Store, caplog: pytest.LogCaptureFixture) -> None:
+    path = published(store)
+    path.write_bytes(b"pixelz")
+    assert store.find_clip("ab" * 32) is None
+    assert sorted(kept.name.split(".")[1] for kept in store.damaged.iterdir()) == ["avi", "json"]
+    assert "its video is not what its digest says" in caplog.text
+
+
+def finished(store: Store, name: str = "a") -> Path:
+    with store.temporary_folder() as folder:
+        (folder / f"{name}.mp4").write_text("video")
+        (folder / f"{name}.srt").write_text("captions")
+        files = {path.name: digest_file(path) for path in folder.iterdir()}
+        record = {"sha256": files[f"{name}.mp4"], "files": files}
+        (folder / f"{name}{RECORD_SUFFIX}").write_text(checked_json.dumps(record))
+        return store.publish_video("cd" * 32, folder)
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.srt", f"a{RECORD_SUFFIX}"])
+@pytest.mark.parametrize("damage", ["overwritten", "removed"])
+def test_a_finished_video_with_a_damaged_file_is_made_again(store: Store, name: str, damage: str) -> None:
+    folder = finished(store)
+    assert store.find_video("cd" * 32, "a") is not None
+    if damage == "removed":
+        (folder / name).unlink()
+    else:
+        (folder / name).write_text("something else")
+    assert store.find_video("cd" * 32, "a") is None
+    assert not folder.exists()
+    assert finished(store) == folder
+
+
+def test_an_input_that_was_edited_after_the_check_is_refused(store: Store, tmp_path: Path) -> None:
+    portrait = tmp_path / "mara.png"
+    portrait.write_bytes(b"Mara")
+    digest = digest_file(portrait)
+    kept = store.keep_input(portrait, digest)
+    portrait.write_bytes(b"Jonas")
+    assert store.keep_input(portrait, digest).read_bytes() == b"Mara"
+    with pytest.raises(BadInput, match="was changed after it was checked"):
+        Store(store.root).keep_input(portrait, "00" * 32)
+    portrait.unlink()
+    with pytest.raises(BadInput, match="was removed after it was checked"):
+        store.keep_input(portrait, "11" * 32)
+    assert not list(store.scratch.iterdir())
+    kept.write_bytes(b"flip")
+    portrait.write_bytes(b"Mara")
+    assert Store(store.root).keep_input(portrait, digest).read_bytes() == b"Mara"
+    assert len(list(store.damaged.iterdir())) == 1
+
+
+def test_a_step_of_the_clock_does_not_make_the_living_look_dead(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another process lives and holds its files; neither clock nor boot time says so, only its lock does."""
+    script = "import sys; from pathlib import Path; from tasks.records.store import Store;s = Store(Path(sys.argv[1]));"
+    script += "s.temporary('.avi').touch(); print('ready', flush=True); sys.stdin.read()"
+    root = Path(__file__).parents[3]
+    with subprocess.Popen(
+        [sys.executable, "-c", script, store.root], cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"ready\n"
+        monkeypatch.setattr("time.time", lambda: 4e9)
+        assert store.sweep() == 0
+        assert len(list(store.scratch.iterdir())) == 1
+        other.communicate()
+    assert store.sweep() == 1
+
+
+def test_a_workspace_that_cannot_be_made_is_refused_in_words(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(BadInput, match=r"the workspace .*file/w cannot be used: Not a directory"):
+        Store(tmp_path / "file" / "w")
