@@ -1,4 +1,4 @@
-"""One row of a manifest, from script to finished video: the sentence of the house."""
+"""The task of one row of a manifest, from its script or recording to the finished video: all stages, in order."""
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE

@@ -1,4 +1,4 @@
-"""What flows through the house: a `Job` goes down, `Clip`s come back, a `VideoRecord` is written.
+"""The types that pass between the stages: `Job`, `Speech`, `Segment`, `Clip`, `Finished`.
 
 Frozen, picklable, standard library only. Only these cross a process boundary; pixels and samples stay on disk.
 
@@ -84,7 +84,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """One word as it is shown, punctuation included, and when it is heard. `sentence` counts from 0 over the script."""
+    """One word as it is shown, punctuation included, and when it is spoken. `sentence` counts from 0."""
 
     text: str
     start_ms: int
@@ -111,7 +111,7 @@ class WordSource(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Speech:
-    """What is heard: the programme's sound, its words, and where it may be cut.
+    """The sound: the programme, its words, and where it may be cut.
 
     Attributes:
         wav: The programme, mono 16-bit PCM at `SAMPLE_RATE`, exactly `frames` video frames long.
@@ -162,7 +162,7 @@ class Segment:
 
     @property
     def name(self) -> str:
-        """How people are told of it."""
+        """Its name in messages."""
         return f"{self.job_id}[{self.index}]"
 
 

@@ -57,8 +57,8 @@ def events(workspace: Path, kind: str = "") -> list[dict[str, object]]:
     lines = [
         line for path in sorted(workspace.glob("ledger/journal/*.jsonl")) for line in path.read_text().splitlines()
     ]
-    told = [json.loads(line) for line in lines]
-    return [event for event in told if not kind or event["event"] == kind]
+    found = [json.loads(line) for line in lines]
+    return [event for event in found if not kind or event["event"] == kind]
 
 
 def rendered(workspace: Path) -> list[str]:

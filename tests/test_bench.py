@@ -1,4 +1,4 @@
-"""What the house costs besides the pixels: `make bench`. Figures are printed; ratios are taken within one run."""
+"""What the project costs besides the pixels: `make bench`. Figures are printed; ratios are taken within one run."""
 
 import itertools
 import time

@@ -1,4 +1,4 @@
-"""The whole house, as its users see it: a manifest in, finished videos out, and nothing lost, doubled or left behind.
+"""The whole pipeline, as its users see it: a manifest in, finished videos out, nothing lost, doubled or left behind.
 
 Read this first. Everything here is real: the command, Prefect, Ray, ffmpeg, speech and Parquet.
 """
@@ -107,11 +107,11 @@ def test_headings_become_chapters_and_are_not_spoken(workspace: Path) -> None:
 
 def test_the_ledger_answers_what_each_video_was_made_from_and_what_it_cost(workspace: Path) -> None:
     query = "select job_id, outcome, consent, length(portrait_sha256), render_ms > 0, path, sha256, words_from"
-    told = duckdb.sql(f"{query} from '{workspace}/ledger/videos/**/*.parquet' order by row").fetchall()
-    assert [row[0] for row in told] == [row["id"] for row in rows()]
-    assert {row[1:5] for row in told} == {("done", "drawn-portrait", 64, True)}
-    assert [row[7] for row in told] == ["synthesiser", "aligned", "synthesiser", "synthesiser"]
-    assert all((workspace / row[5]).is_file() for row in told)
+    answer = duckdb.sql(f"{query} from '{workspace}/ledger/videos/**/*.parquet' order by row").fetchall()
+    assert [row[0] for row in answer] == [row["id"] for row in rows()]
+    assert {row[1:5] for row in answer} == {("done", "drawn-portrait", 64, True)}
+    assert [row[7] for row in answer] == ["synthesiser", "aligned", "synthesiser", "synthesiser"]
+    assert all((workspace / row[5]).is_file() for row in answer)
 
 
 def test_rows_that_share_sentences_share_segments(workspace: Path) -> None:

@@ -1,4 +1,4 @@
-"""The plan of the house holds: who may import whom, what the README shows, what infra refers to."""
+"""The structure of the project: who may import whom, what the README shows, what infra refers to."""
 
 import os
 import re
@@ -15,8 +15,8 @@ ROOT = Path(__file__).parents[1]
 
 
 def test_import_contracts_are_kept() -> None:
-    told = lint_imports(ROOT)
-    assert told.returncode == 0, told.stdout
+    result = lint_imports(ROOT)
+    assert result.returncode == 0, result.stdout
 
 
 @pytest.mark.parametrize(
@@ -40,9 +40,9 @@ def test_a_planted_import_breaks_a_contract(tmp_path: Path, module: str, line: s
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     with (tmp_path / module).open("a") as file:
         file.write(f"\n{line}\n")
-    told = lint_imports(tmp_path)
-    assert told.returncode == 1, told.stdout
-    (broken,) = re.findall(r"^(.*) BROKEN", told.stdout, flags=re.MULTILINE) or [told.stdout]
+    result = lint_imports(tmp_path)
+    assert result.returncode == 1, result.stdout
+    (broken,) = re.findall(r"^(.*) BROKEN", result.stdout, flags=re.MULTILINE) or [result.stdout]
     assert contract in broken
 
 

@@ -1,4 +1,4 @@
-"""TrainingVideos to train on: a CSV of videos with the boxes of their faces, decoded to squares around them.
+"""Videos to train on: a CSV of videos with the boxes of their faces, decoded to squares around them.
 
     video,face_box
     takes/anna.mp4,120 80 360 400

@@ -1,4 +1,5 @@
-"""Run as a program: `python -I -S leash.py PARENT MEMORY_BYTES COMMAND...` becomes COMMAND, on a leash.
+"""Run as a program: `python -I -S die_with_parent.py PARENT MEMORY_BYTES COMMAND...` becomes COMMAND,
+and ends when PARENT does.
 
 The command dies with its parent, even when the parent is killed with -9, and may not allocate more than MEMORY_BYTES.
 A program of its own, because the alternative, `preexec_fn`, runs Python between fork and exec of a process that is full
@@ -18,7 +19,7 @@ def main(parent: int, memory_limit_bytes: int, command: list[str]) -> None:
     """Tie this process to its parent, limit its address space, and become the command."""
     if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG) failed")
-    if os.getppid() != parent:  # it died before the leash was on
+    if os.getppid() != parent:  # it died before the request was made
         sys.exit(1)
     resource.setrlimit(resource.RLIMIT_AS, (memory_limit_bytes, memory_limit_bytes))
     os.execv(command[0], command)  # noqa: S606 - no shell is exactly the point

@@ -19,8 +19,8 @@ import imageio_ffmpeg
 
 from tasks.errors import BadInput, Cancelled, NoSpace, TimedOut, ToolFailed
 
-_LEASH = Path(__file__).with_name("die_with_parent.py")
-_called_off = threading.Event()
+_WRAPPER = Path(__file__).with_name("die_with_parent.py")
+_cancelled = threading.Event()
 _running: "set[Popen[bytes]]" = set()
 _STDERR_TAIL_BYTES = 16_384
 
@@ -105,14 +105,14 @@ def run(
         ToolFailed: It ended with another error, or by a signal; with the end of stderr.
         Cancelled: `ended_with_the_block` called it off.
     """
-    if _called_off.is_set():
-        raise Cancelled(f"{what}: called off")
+    if _cancelled.is_set():
+        raise Cancelled(f"{what}: cancelled")
     program = str(ffmpeg())
     reports = ("-progress", "pipe:1", "-stats_period", "0.5") if progress else ()
     command = (program, "-nostdin", "-hide_banner", "-nostats", *reports, *arguments)
-    leash = (sys.executable, "-I", "-S", str(_LEASH), str(os.getpid()), str(memory_limit_bytes))
+    wrapper = (sys.executable, "-I", "-S", str(_WRAPPER), str(os.getpid()), str(memory_limit_bytes))
     process = Popen(
-        (*leash, *command),
+        (*wrapper, *command),
         stdin=DEVNULL,
         stdout=PIPE,
         stderr=PIPE,
@@ -125,8 +125,8 @@ def run(
             finished, stderr = _listen(process, time.monotonic() + time_limit_s, progress)
         finally:
             process.kill()  # nothing to kill when it has ended by itself
-    if _called_off.is_set():
-        raise Cancelled(f"{what}: called off")
+    if _cancelled.is_set():
+        raise Cancelled(f"{what}: cancelled")
     if not finished:
         raise TimedOut(f"{what}: ffmpeg took longer than {time_limit_s:g} s; its last words: {stderr[-500:].strip()}")
     if process.returncode != 0:
@@ -138,11 +138,11 @@ def run(
 def ended_with_the_block() -> Iterator[None]:
     """Let ffmpeg run for this block. When an error or Ctrl-C leaves it, end what runs, in every thread, and let no
     other begin: an encode of an hour must not hold up the end."""
-    _called_off.clear()
+    _cancelled.clear()
     try:
         yield
     except BaseException:
-        _called_off.set()
+        _cancelled.set()
         for process in tuple(_running):
             process.kill()
         raise

@@ -1,4 +1,4 @@
-"""The mark that says a picture was made by a machine: for programs in the metadata, for people as a label.
+"""Provenance: AI-generated media are marked as such, in the metadata and, on request, with a visible label.
 
 The IPTC's digital source type, as an XMP packet: in JPEG where Pillow puts it, in MP4 in a `uuid` box of its own at the
 end of the file, where it shifts no offset.

@@ -13,7 +13,7 @@ from tasks.job import Clip, Job, Segment
 
 @dataclass(eq=False, slots=True)
 class Request:
-    """What one row asks for: the segments it misses, each key once, and the flag by which it is called off."""
+    """What one row asks for: the segments it misses, each key once, and the flag that cancels it."""
 
     job: Job
     segments: tuple[Segment, ...]
@@ -91,7 +91,7 @@ class Backlog:
         while self._heap and picked is None:
             rank, work = heapq.heappop(self._heap)
             if work.rank != rank:
-                continue  # called off, or queued again under another rank
+                continue  # cancelled, or queued again under another rank
             if suits(work):
                 picked = work
                 self._unqueue(work)
@@ -131,7 +131,7 @@ class Backlog:
                     self._push(other, front=False)
 
     def drop_cancelled(self) -> None:
-        """Take out the requests that were called off; work that nobody else waits for leaves the queue."""
+        """Take out the requests that were cancelled; work that nobody else waits for leaves the queue."""
         for request in [request for request in self._requests.values() if request.cancelled()]:
             del self._requests[id(request)]
             for key in [key for key, future in request.futures.items() if not future.done()]:
@@ -140,7 +140,7 @@ class Backlog:
                 if not work.waiting:
                     del self._works[key]
                     self._unqueue(work)
-            request.fail(Cancelled(f"the rendering of {request.job.id} was called off"))
+            request.fail(Cancelled(f"the rendering of {request.job.id} was cancelled"))
 
     def fail(self, error: ActalkerError) -> None:
         """Give every request this end."""

@@ -1,4 +1,4 @@
-"""What the pool tells the ledger and the screen."""
+"""What the pool reports to the journal and the screen."""
 
 import time
 from dataclasses import dataclass, field

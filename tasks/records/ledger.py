@@ -158,7 +158,7 @@ def read(path: Path) -> pa.Table:
     """Read one file of the ledger.
 
     Raises:
-        OSError: When a page does not match its checksum: Parquet readers do not look unless they are told to.
+        OSError: When a page does not match its checksum: Parquet readers do not check unless they are asked to.
     """
     try:
         return pq.ParquetFile(path, page_checksum_verification=True).read()

@@ -75,7 +75,7 @@ class TalkerRenderer:
                 portrait.pixels, sound, controls, self._talker.options, noise, cancelled=cancelled
             )
         except CancelledError as error:
-            raise Cancelled(f"{segment.name} was called off: {error}") from error
+            raise Cancelled(f"{segment.name} was cancelled: {error}") from error
         for frame in frames:
             yield _sized(frame, job.width, job.height)
 
@@ -114,10 +114,10 @@ def lids_of(segment: Segment) -> NDArray[np.float32]:
 
 
 def speech_sound(segment: Segment) -> NDArray[np.float32]:
-    """The segment's samples as the network hears them: mono at 16 kHz in [-1, 1], `FRAME_SAMPLES` a frame."""
-    heard = soxr.resample(read_sound(segment).astype(np.float32) / 32768, SAMPLE_RATE, AUDIO_HZ)
+    """The segment's samples as the network receives them: mono at 16 kHz in [-1, 1], `FRAME_SAMPLES` a frame."""
+    resampled = soxr.resample(read_sound(segment).astype(np.float32) / 32768, SAMPLE_RATE, AUDIO_HZ)
     wanted = segment.frames * FRAME_SAMPLES
-    return np.pad(heard, (0, max(0, wanted - len(heard))))[:wanted].astype(np.float32)
+    return np.pad(resampled, (0, max(0, wanted - len(resampled))))[:wanted].astype(np.float32)
 
 
 def _controls(job: Job, segment: Segment, portrait: Portrait) -> Controls:

@@ -41,7 +41,7 @@ def weights() -> Path | None:
 
 
 def transcribe(samples: NDArray[np.int16], language: str, model: Path) -> tuple[Word, ...]:
-    """The words that are heard, in order, none overlapping the one before.
+    """The words that are spoken, in order, none overlapping the one before.
 
     Args:
         samples: int16 mono `[n]` at 16 kHz.
@@ -84,14 +84,14 @@ def place(
     code = language.partition("-")[0]
     if code not in tokenizer.LANGUAGES or len(samples) > audio.N_SAMPLES:
         return None
-    ear = _load(model)
-    tokens = tokenizer.get_tokenizer(ear.is_multilingual, num_languages=ear.num_languages, language=code)
+    loaded = _load(model)
+    tokens = tokenizer.get_tokenizer(loaded.is_multilingual, num_languages=loaded.num_languages, language=code)
     sound = audio.pad_or_trim(samples.astype(np.float32) / 32768)
-    mel = audio.log_mel_spectrogram(sound, ear.dims.n_mels)
+    mel = audio.log_mel_spectrogram(sound, loaded.dims.n_mels)
     encoded = tokens.encode(f" {text}")
-    if len(encoded) > ear.dims.n_text_ctx - _PROMPT_TOKENS:
+    if len(encoded) > loaded.dims.n_text_ctx - _PROMPT_TOKENS:
         return None
-    heard = timing.find_alignment(ear, tokens, encoded, mel, len(samples) // audio.HOP_LENGTH)
+    heard = timing.find_alignment(loaded, tokens, encoded, mel, len(samples) // audio.HOP_LENGTH)
     if not heard or np.mean([piece.probability for piece in heard]) < _LEAST_PROBABILITY:
         return None
     return _spans(words, [(piece.word, round(piece.start * 1000), round(piece.end * 1000)) for piece in heard])

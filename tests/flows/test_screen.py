@@ -43,9 +43,9 @@ def test_without_a_terminal_every_ended_row_is_a_plain_line() -> None:
 
 
 def test_on_a_terminal_bars_show_rows_segments_pace_and_time_left() -> None:
-    told = shown(*EVENTS, terminal=True)
+    output = shown(*EVENTS, terminal=True)
     for part in ("rows", "2/3", "segments", "frames/s", "left"):
-        assert part in told
+        assert part in output
 
 
 @pytest.mark.parametrize("terminal", [False, True])
@@ -55,17 +55,17 @@ def test_a_training_shows_stage_step_and_loss(terminal: bool) -> None:
         for step in range(9480, 9520, 20):
             screen.on_step("deeper", step, 17_500, {"loss": 0.04567})
     assert isinstance(console.file, io.StringIO)
-    told = console.file.getvalue()
+    output = console.file.getvalue()
     if terminal:
-        assert all(part in told for part in ("deeper", "9500/17500", "loss 0.046", "left"))
+        assert all(part in output for part in ("deeper", "9500/17500", "loss 0.046", "left"))
     else:
-        assert told == "deeper: step 9500 of 17500, loss 0.046\n"
+        assert output == "deeper: step 9500 of 17500, loss 0.046\n"
 
 
-def test_trouble_in_the_pool_is_told() -> None:
-    told = shown(PoolEvent(Kind.PAUSED, error="the disk is full"), terminal=False)
-    assert "paused" in told
-    assert "the disk is full" in told
+def test_trouble_in_the_pool_is_shown() -> None:
+    output = shown(PoolEvent(Kind.PAUSED, error="the disk is full"), terminal=False)
+    assert "paused" in output
+    assert "the disk is full" in output
 
 
 def test_status_tells_every_row_of_a_batch_that_died(tmp_path) -> None:
@@ -73,15 +73,15 @@ def test_status_tells_every_row_of_a_batch_that_died(tmp_path) -> None:
         for event in EVENTS:
             pen.write(event)
         assert report(tmp_path / "ledger", "night-1").state == "running"
-    told = report(tmp_path / "ledger", "night-1")
-    assert told.state == "interrupted"
-    assert [(row.id, row.outcome) for row in told.rows.values()] == [
+    output = report(tmp_path / "ledger", "night-1")
+    assert output.state == "interrupted"
+    assert [(row.id, row.outcome) for row in output.rows.values()] == [
         ("a[1]", "done"),
         ("b", "failed"),
         ("c", "rendering"),
     ]
     console = Console(file=io.StringIO(), width=120)
-    console.print(table_of(told))
+    console.print(table_of(output))
     assert "[row] broke" in console.file.getvalue()
     with Journal(tmp_path / "ledger", "night-1") as pen:
         pen.write(BatchEnded(2000, 2, 1))

@@ -64,9 +64,9 @@ def test_all_stages_leave_a_checkpoint_logs_curves_and_samples(
     folder = tmp_path / "training"
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PREFECT_API_URL": prefect_server}
     command = [sys.executable, "-c", TRAIN, str(folder), *([str(manifest)] if footage else [])]
-    told = subprocess.run(command, env=environment, cwd=ROOT, check=True, capture_output=True, text=True)
+    result = subprocess.run(command, env=environment, cwd=ROOT, check=True, capture_output=True, text=True)
     for stage in STAGES:
-        assert f"{stage} 20 of 21 loss" in told.stdout
+        assert f"{stage} 20 of 21 loss" in result.stdout
     assert len(verify(folder / "checkpoint")) == 4
     for stage in STAGES:
         log = pq.read_table(folder / stage / "metrics.parquet")
@@ -81,8 +81,8 @@ def test_all_stages_leave_a_checkpoint_logs_curves_and_samples(
 def test_the_bundled_checkpoint_can_be_trained_on(prefect_server: str, tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PREFECT_API_URL": prefect_server}
     command = [sys.executable, "-c", TRAIN_ON, str(tmp_path)]
-    told = subprocess.run(command, env=environment, cwd=ROOT, check=True, capture_output=True, text=True)
-    assert [line.split()[0] for line in told.stdout.splitlines()] == ["deeper", "finish"]  # the rest was done
+    result = subprocess.run(command, env=environment, cwd=ROOT, check=True, capture_output=True, text=True)
+    assert [line.split()[0] for line in result.stdout.splitlines()] == ["deeper", "finish"]  # the rest was done
     assert len(verify(tmp_path / "checkpoint")) == 4
     psnr, given = (logged(tmp_path / "finish")[0][name] for name in ("psnr_db", "given_db"))
     assert psnr > given + 2  # it has not forgotten what it knew
@@ -100,13 +100,13 @@ def test_a_training_that_began_with_a_checkpoint_does_not_go_on_as_from_nothing(
 
 
 @pytest.mark.slow
-def test_several_workers_share_the_steps_and_what_they_log_is_told_here(prefect_server: str, tmp_path: Path) -> None:
+def test_several_workers_share_the_steps_and_what_they_log_is_shown_here(prefect_server: str, tmp_path: Path) -> None:
     """As with several GPUs, on CPUs."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PREFECT_API_URL": prefect_server}
     command = [sys.executable, "-c", TRAIN_ON_WORKERS, str(tmp_path)]
-    told = subprocess.run(command, env=environment, cwd=ROOT, check=True, capture_output=True, text=True)
+    result = subprocess.run(command, env=environment, cwd=ROOT, check=True, capture_output=True, text=True)
     for stage in ("unet", "deeper", "finish"):
-        assert f"{stage} 20 of 21 loss" in told.stdout
+        assert f"{stage} 20 of 21 loss" in result.stdout
         assert [line["step"] for line in logged(tmp_path / stage)] == [20]
         assert torch.load(tmp_path / stage / "state.pt", weights_only=True)["step"] == 21
-    assert not told.stderr  # Ray's own talk is no news
+    assert not result.stderr  # Ray's own talk is no news

@@ -67,9 +67,9 @@ def test_every_fault_of_a_manifest_is_said(manifest: Path) -> None:
     bad.write_text("video,face_box\ntakes/none.mp4,\ntakes/one.mp4,1 2 3\n../one.mp4,\n")
     with pytest.raises(ManifestRefused) as refusal:
         read(bad)
-    told = str(refusal.value)
+    message = str(refusal.value)
     assert all(
-        problem in told for problem in ("there is no such file", "it is not a box", "leaves the allowed folders")
+        problem in message for problem in ("there is no such file", "it is not a box", "leaves the allowed folders")
     )
     bad.write_text("film\nx.mp4\n")
     with pytest.raises(ManifestRefused, match="names no videos"):

@@ -25,7 +25,7 @@ NEVER = threading.Event()
 
 
 class PoolFixture:
-    """A pool with two actors, its workspace, and what it told."""
+    """A pool with two actors, its workspace, and its events."""
 
     def __init__(self, store: Store, address: str | None = None) -> None:
         self.store = store
@@ -135,15 +135,15 @@ def test_an_actor_that_is_killed_costs_only_what_it_was_at(fixture: PoolFixture)
 
 def test_cancel_stops_at_the_next_frame_and_leaves_no_file(fixture: PoolFixture) -> None:
     cancelled = threading.Event()
-    wanted = segments("called off", 6, frames=250, behaviours=dict.fromkeys(range(6), Behaviour.SLOW))
+    wanted = segments("cancelled", 6, frames=250, behaviours=dict.fromkeys(range(6), Behaviour.SLOW))
     with ThreadPoolExecutor(1) as row:
         result = row.submit(fixture.render, *wanted, cancelled=cancelled)
-        fixture.wait_for(Kind.STARTED, "called off")
+        fixture.wait_for(Kind.STARTED, "cancelled")
         cancelled.set()
         asked = time.monotonic()
         with pytest.raises(Cancelled):
             result.result(timeout=10)
-        fixture.wait_for(Kind.STOPPED, "called off")
+        fixture.wait_for(Kind.STOPPED, "cancelled")
         assert time.monotonic() - asked < GRACE_S  # asked, not killed
     fixture.render(*segments("after the cancel", 4))
     assert not any(fixture.store.find_clip(segment.key) for segment in wanted)

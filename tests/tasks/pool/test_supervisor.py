@@ -380,7 +380,7 @@ def test_what_does_not_stop_when_asked_is_killed_after_the_grace() -> None:
     assert Kind.FAILED not in simulation.kinds()
 
 
-def test_one_row_that_is_called_off_does_not_stop_what_another_wants_too() -> None:
+def test_one_row_that_is_cancelled_does_not_stop_what_another_wants_too() -> None:
     simulation = Simulation(slots=1)
     stopped = False
     first = simulation.ask(segment("shared"), cancelled=lambda: stopped)
@@ -444,17 +444,18 @@ BEHAVIOURS = st.sampled_from(["done", "done", "done", "raise", "die", "bad", "st
     slots=st.integers(1, 3),
     rows=st.lists(st.lists(st.integers(0, 12), min_size=1, max_size=8, unique=True), min_size=1, max_size=5),
     behaviours=st.lists(BEHAVIOURS, min_size=1, max_size=40),
-    called_off=st.dictionaries(st.integers(0, 4), st.integers(0, 30)),
+    cancels=st.dictionaries(st.integers(0, 4), st.integers(0, 30)),
     set_ups=st.lists(st.booleans(), max_size=10),
 )
 def test_every_segment_ends_exactly_once_whatever_fails(
-    slots: int, rows: list[list[int]], behaviours: list[str], called_off: dict[int, int], set_ups: list[bool]
+    slots: int, rows: list[list[int]], behaviours: list[str], cancels: dict[int, int], set_ups: list[bool]
 ) -> None:
     simulation = Simulation(slots, Rules(segment_limit_s=20, grace_s=2, pause_s=2, setup_limit_s=20))
     step = 0
     asked = [
         simulation.ask(
-            *(segment(str(key), 20 + key) for key in keys), cancelled=lambda row=row: called_off.get(row, 10**9) <= step
+            *(segment(str(key), 20 + key) for key in keys),
+            cancelled=lambda row=row: cancels.get(row, 10**9) <= step,
         )
         for row, keys in enumerate(rows)
     ]
@@ -466,7 +467,7 @@ def test_every_segment_ends_exactly_once_whatever_fails(
     else:
         pytest.fail("something waits for ever")
     simulation.supervisor.end(Cancelled("over"))
-    check_the_books(simulation, shared=not called_off)
+    check_the_books(simulation, shared=not cancels)
 
 
 def play(simulation: Simulation, outcomes: Iterator[str], ready: Iterator[bool]) -> None:

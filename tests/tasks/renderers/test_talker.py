@@ -113,8 +113,8 @@ def test_the_sound_is_the_segments_own_at_the_networks_rate(segment: Segment, tm
     assert abs(crossings - 2 * 150 * FRAMES / 25) <= 2
 
 
-def test_it_stops_when_it_is_called_off(renderer: Renderer, job: Job, segment: Segment) -> None:
-    with pytest.raises(Cancelled, match=r"row\[0\] was called off"):
+def test_it_stops_when_it_is_cancelled(renderer: Renderer, job: Job, segment: Segment) -> None:
+    with pytest.raises(Cancelled, match=r"row\[0\] was cancelled"):
         list(renderer.render(job, segment, lambda: True))
 
 

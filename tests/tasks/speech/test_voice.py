@@ -93,9 +93,9 @@ def test_a_sentence_has_the_same_bytes_in_every_process_and_at_every_time() -> N
     program = "import hashlib; from tasks.speech import voice; from tests.tasks.speech.test_voice import WORDS;"
     program += "print(hashlib.sha256(voice.find('en-us').say(WORDS).samples.tobytes()).hexdigest())"
     command, root = [sys.executable, "-c", program], Path(__file__).parents[3]
-    told = [subprocess.check_output(command, cwd=root, text=True).strip() for _ in range(2)]
+    digests = [subprocess.check_output(command, cwd=root, text=True).strip() for _ in range(2)]
     here = hashlib.sha256(voice.find("en-us").say(WORDS).samples.tobytes()).hexdigest()
-    assert told == [here, here]
+    assert digests == [here, here]
 
 
 def test_a_piper_voice_needs_both_of_its_files_and_piper(tmp_path: Path) -> None:
