@@ -72,14 +72,15 @@ def render_batch(
         PrefectReporter(batch_id, len(manifest.jobs)) as reporter,
     ):
         batch = Batch(manifest, store, events, space, rendering, finishing, settings, reporter)
+        problem = ""
         try:
             videos = batch.run()
         except Exception as error:
-            log.error("the batch ended early: %s: %s", type(error).__name__, error)
-            events.write(BatchEnded(now_ms(), *batch.counts(), error=f"{type(error).__name__}: {error}"))
+            problem = f"{type(error).__name__}: {error}"
+            log.error("the batch ended early: %s", problem)
             raise
         finally:
-            batch.snapshot()
+            batch.close(problem)
     failed = [video for video in videos if video.outcome is Outcome.FAILED]
     return _final_state(failed, len(manifest.jobs))
 
@@ -123,7 +124,6 @@ class Batch:
             self.videos[video.job_id] = video
             self.reporter.progress(len(self.videos))
             self._stop_after_failures()
-        self.events.write(BatchEnded(now_ms(), *self.counts()))
         self.reporter.result_table(self.manifest, self.videos)
         return list(self.videos.values())
 
@@ -132,8 +132,18 @@ class Batch:
         failed = sum(video.outcome is Outcome.FAILED for video in self.videos.values())
         return len(self.videos) - failed, failed
 
-    def snapshot(self) -> None:
-        """Write the ledger's tables. On a full disk it waits."""
+    def close(self, problem: str) -> None:
+        """Write the ledger's tables, and then that the batch has ended, unless it was interrupted.
+
+        Args:
+            problem: Why it ended early; empty when every row was tried, or when it was interrupted.
+        """
+        self._snapshot()
+        if problem or len(self.videos) == len(self.manifest.jobs):
+            self.events.write(BatchEnded(now_ms(), *self.counts(), error=problem))
+
+    def _snapshot(self) -> None:
+        """On a full disk it waits."""
         while True:
             try:
                 ledger.snapshot(self.store.ledger, self.id)

@@ -3,6 +3,9 @@
 import atexit
 import signal
 import sys
+from collections.abc import Mapping
+from dataclasses import fields
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -11,16 +14,17 @@ from rich.console import Console
 from rich.markup import escape
 
 from flows import cli_checkpoints
-from flows.environment import be_quiet_and_offline, leave_nothing_running
-from flows.options import FinishingOptions, RenderOptions
+from flows.environment import be_quiet_and_offline, end_in_any_case, leave_nothing_running
+from flows.options import BatchOptions, FinishingOptions, RenderOptions
 from tasks.errors import ActalkerError, BadInput, Infrastructure, ManifestRefused
 from tasks.job import Preset
-from tasks.media.loudness import Bed, Sound
-from tasks.picture.framing import Aspect, Framing
-from tasks.picture.video_options import VideoOptions
+from tasks.media.loudness import Sound
+from tasks.picture.framing import BLUR, Aspect
 
 if TYPE_CHECKING:
+    from flows.screen import Screen
     from tasks.manifest.intake import CheckedManifest
+    from tasks.records.journal import BatchEnded
 
 DONE, FAILED, REFUSED = 0, 3, 2
 INTERRUPTED = 130
@@ -44,63 +48,73 @@ PresetOption = Annotated[
 ]
 
 
+WeightsOption = Annotated[
+    Path | None,
+    typer.Option(envvar="ACTALKER_WEIGHTS", help="Folder of the converted published weights.", show_default=False),
+]
+RayOption = Annotated[
+    str | None,
+    typer.Option(
+        envvar="ACTALKER_RAY",
+        help="Address of a Ray cluster that runs; its nodes must see the workspace.",
+        show_default=False,
+    ),
+]
+ActorsOption = Annotated[
+    int | None,
+    typer.Option(min=1, help="Render workers. Default: one a GPU, or what the cores give.", show_default=False),
+]
+MaxFailuresOption = Annotated[
+    int | None,
+    typer.Option(
+        min=1, help="End when so many rows failed alike and none is done. Default: never.", show_default=False
+    ),
+]
+CaptionsOption = Annotated[str, typer.Option(help="Caption profile: netflix, bbc, shorts, or your own TOML file.")]
+BurnInOption = Annotated[bool, typer.Option("--burn-in", help="Draw the captions into the picture.")]
+HighlightOption = Annotated[bool, typer.Option("--highlight", help="Burnt in, colour each word as it is spoken.")]
+SoundOption = Annotated[Sound, typer.Option(help="Loudness: broadcast -23, course -16, web -14 LUFS.")]
+MusicOption = Annotated[Path | None, typer.Option(help="Music under the voice, which ducks it.", show_default=False)]
+AspectOption = Annotated[Aspect, typer.Option(help="Shape of the picture; source: as rendered.")]
+BackdropOption = Annotated[
+    str, typer.Option(help="Behind the head, where it does not fill the shape: blur, a colour, an image.")
+]
+LabelOption = Annotated[str, typer.Option(help="Visible text in the corner, such as 'AI-generated'.")]
+
+
 @app.command()
 def submit(
     manifest: Manifest,
     workspace: Workspace = Path("workspace"),
     allow: Allow = None,
     preset: PresetOption = None,
-    weights: Annotated[
-        Path | None,
-        typer.Option(envvar="ACTALKER_WEIGHTS", help="Folder of the converted published weights.", show_default=False),
-    ] = None,
-    captions: Annotated[
-        str, typer.Option(help="Caption profile: netflix, bbc, shorts, or your own TOML file.")
-    ] = "netflix",
-    burn_in: Annotated[bool, typer.Option("--burn-in", help="Draw the captions into the picture.")] = False,
-    highlight: Annotated[bool, typer.Option("--highlight", help="Burnt in, colour each word as it is spoken.")] = False,
-    sound: Annotated[Sound, typer.Option(help="Loudness: broadcast -23, course -16, web -14 LUFS.")] = Sound.COURSE,
-    music: Annotated[
-        Path | None, typer.Option(help="A bed under the voice, which ducks it.", show_default=False)
-    ] = None,
-    aspect: Annotated[Aspect, typer.Option(help="Shape of the picture; source: as rendered.")] = Aspect.SOURCE,
-    backdrop: Annotated[
-        str, typer.Option(help="Behind the head, where it does not fill the shape: blur, a colour, an image.")
-    ] = "blur",
-    label: Annotated[str, typer.Option(help="Visible text in the corner, such as 'AI-generated'.")] = "",
-    ray: Annotated[
-        str | None,
-        typer.Option(help="Address of a Ray cluster that runs; its nodes must see the workspace.", show_default=False),
-    ] = None,
-    actors: Annotated[
-        int | None,
-        typer.Option(min=1, help="Render workers. Default: one a GPU, or what the cores give.", show_default=False),
-    ] = None,
-    max_failures: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            help="End when so many rows failed alike and none is done. Default: never.",
-            show_default=False,
-        ),
-    ] = None,
+    weights: WeightsOption = None,
+    captions: CaptionsOption = "netflix",
+    burn_in: BurnInOption = False,
+    highlight: HighlightOption = False,
+    sound: SoundOption = Sound.COURSE,
+    music: MusicOption = None,
+    aspect: AspectOption = Aspect.SOURCE,
+    backdrop: BackdropOption = BLUR,
+    label: LabelOption = "",
+    ray: RayOption = None,
+    actors: ActorsOption = None,
+    max_failures: MaxFailuresOption = None,
 ) -> None:
     """Render a batch and return when it is finished.
 
     Exit code 0 when every row is done, 3 when some failed, 2 when the manifest was refused. Submit the same manifest
     again to go on where it was: what is done is not rendered twice.
     """
+    options = _options_of(locals())
     be_quiet_and_offline()
     console = Console(highlight=False)
     from tasks.manifest.intake import check_manifest
 
-    bed, framing = Bed(music) if music else None, Framing(aspect, backdrop=backdrop)
-    finish = VideoOptions(sound, bed, burn_in or highlight, label, framing)
-    folders, rendering = tuple(allow or ()), RenderOptions(preset, weights, ray, actors, max_failures)
-    finishing = FinishingOptions(captions, highlight, finish)
+    rendering, finishing = options.rendering, options.finishing
     finishing.check()
     # Refused in a second, before Prefect and Ray come up. The flow gets what was checked and does not read it again.
-    checked = check_manifest(manifest, folders, rendering.default_preset)
+    checked = check_manifest(manifest, tuple(allow or ()), rendering.default_preset)
     _print_warnings(console, checked)
     signal.signal(signal.SIGTERM, _interrupt)
     atexit.register(leave_nothing_running)  # before Prefect registers the end of its server, hence after it
@@ -152,12 +166,29 @@ def nightly(
     cron: Annotated[str, typer.Option(help="When to begin.")] = "0 20 * * *",
     until: Annotated[str, typer.Option(help="Local time after which no further batch begins.")] = "06:00",
     preset: PresetOption = None,
+    weights: WeightsOption = None,
+    captions: CaptionsOption = "netflix",
+    burn_in: BurnInOption = False,
+    highlight: HighlightOption = False,
+    sound: SoundOption = Sound.COURSE,
+    music: MusicOption = None,
+    aspect: AspectOption = Aspect.SOURCE,
+    backdrop: BackdropOption = BLUR,
+    label: LabelOption = "",
+    ray: RayOption = None,
+    actors: ActorsOption = None,
+    max_failures: MaxFailuresOption = None,
 ) -> None:
-    """Render every manifest of a folder every evening, on the Prefect server that PREFECT_API_URL names."""
+    """Render every manifest of a folder every evening, on the Prefect server that PREFECT_API_URL names.
+
+    A manifest that is still being copied waits for the next night. One that fails in three nights is left alone until
+    it is edited; the faults of one that is refused are in WORKSPACE/refused.
+    """
+    options = _options_of(locals())
     be_quiet_and_offline()
     from flows import nightly as schedule
 
-    schedule.serve(inbox, workspace, cron, until, preset)
+    schedule.serve(inbox, workspace, cron, until, options)
 
 
 @app.command()
@@ -166,6 +197,16 @@ def voices() -> None:
     from tasks.speech import voice
 
     Console().print(*voice.voices(), sep="\n", highlight=False)
+
+
+def _options_of(arguments: Mapping[str, object]) -> BatchOptions:
+    """The options among a command's arguments, paths made absolute: a schedule runs them from another folder."""
+    values = {option.name: arguments[option.name] for option in fields(BatchOptions)}
+    for name in ("weights", "music", "captions", "backdrop"):
+        value = values[name]
+        if isinstance(value, Path) or (isinstance(value, str) and Path(value).is_file()):
+            values[name] = str(Path(value).resolve())
+    return BatchOptions.of(values)
 
 
 def _print_warnings(console: Console, manifest: "CheckedManifest") -> None:
@@ -189,30 +230,42 @@ def _render(
     from flows.batch import render_batch
     from flows.screen import Screen
 
-    screen = Screen(console)
+    def summarise(ended: "BatchEnded") -> None:
+        _print_end(console, screen, ended, workspace)
+
+    screen = Screen(console, on_end=lambda ended: end_in_any_case(_exit_code(ended), partial(summarise, ended)))
     observer.current.set(screen)
     problem: Exception | None = None
     try:
         with screen:
             state = render_batch(manifest, workspace, rendering, finishing, return_state=True)
-        problem = state.data if isinstance(state.data, Exception) and not screen.ended else None
+        problem = state.data if isinstance(state.data, Exception) else None
     except KeyboardInterrupt:
         console.print("Interrupted. Submit the same manifest again to go on where it was.")
         return INTERRUPTED
-    except Exception as error:  # noqa: BLE001 - Prefect could not be reached at the end, or at the beginning
+    except Exception as error:  # noqa: BLE001 - whatever Prefect raises, before the batch or after it
         problem = error
-    ended = screen.ended
-    if ended is None:  # the batch never began
+    if screen.ended is None:
         raise problem or Infrastructure("Prefect ended the run before the batch began")
-    if problem:
-        console.print(f"[yellow]Prefect does not have the end of this run:[/] {escape(str(problem))}", soft_wrap=True)
+    summarise(screen.ended)
+    return _exit_code(screen.ended)
+
+
+def _exit_code(ended: "BatchEnded") -> int:
+    return FAILED if ended.failed or ended.error else DONE
+
+
+def _print_end(console: Console, screen: "Screen", ended: "BatchEnded", workspace: Path) -> None:
+    """Say how the batch ended, once."""
+    if screen.summarised:
+        return
+    screen.summarised = True
     if ended.error:
         console.print(f"[red]The batch ended early:[/] {escape(ended.error)}", soft_wrap=True)
     elif not screen.worked:
         console.print("Every row was done before: there was nothing to do.")
     for line in _summary(screen.batch_id, workspace):
         console.print(line, soft_wrap=True)
-    return FAILED if ended.failed or ended.error else DONE
 
 
 def _summary(batch_id: str, workspace: Path) -> list[str]:

@@ -1,6 +1,11 @@
 """Settings for the services that this process starts, and how they are stopped."""
 
+import logging
 import os
+import sys
+import threading
+import time
+from collections.abc import Callable
 
 QUIET_AND_OFFLINE = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -9,6 +14,7 @@ QUIET_AND_OFFLINE = {
     "PREFECT_LOGGING_LEVEL": "INFO",
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",  # our own screen shows errors, in words
     "PREFECT_SERVER_LOGGING_LEVEL": "CRITICAL",
+    "PREFECT_INTERNAL_LOGGING_LEVEL": "CRITICAL",
     "PREFECT_LOGGING_EXTRA_LOGGERS": "tasks",
     "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",  # the pool logs from its own thread, outside of any run
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",  # a cold machine compiles bytecode first
@@ -20,6 +26,7 @@ def be_quiet_and_offline() -> None:
     """Before Prefect is imported: it reads its settings then."""
     for name, value in QUIET_AND_OFFLINE.items():
         os.environ.setdefault(name, value)
+    logging.raiseExceptions = False  # a log line that a handler cannot deliver is no reason for a traceback
 
 
 def leave_nothing_running() -> None:
@@ -27,3 +34,27 @@ def leave_nothing_running() -> None:
     from tasks.media import processes  # noqa: PLC0415 - needed at the end, by commands that started something
 
     processes.forget(processes.state_folder())
+
+
+END_LIMIT_S = 20.0
+"""How long Prefect may take to record the end of a run, and to end itself; 2 s are usual."""
+
+
+def end_in_any_case(code: int, before: Callable[[], None], limit_s: float = END_LIMIT_S) -> None:
+    """End this process with this exit code when it has not ended by itself within a time.
+
+    When its server is gone, Prefect tries for minutes to reach it, also while the interpreter shuts down.
+
+    Args:
+        before: Called first, to print what was not printed yet.
+    """
+
+    def watch() -> None:
+        time.sleep(limit_s)
+        before()
+        leave_nothing_running()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+    threading.Thread(target=watch, name="end-in-any-case", daemon=True).start()

@@ -1,13 +1,17 @@
 """The options of a batch. The command line imports this module, so it imports nothing slow."""
 
 import os
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import actalker
 from tasks.captions import profile
+from tasks.errors import BadInput
 from tasks.job import Preset
+from tasks.media.loudness import Bed, Sound
+from tasks.picture.framing import BLUR, Aspect, Framing
 from tasks.picture.video_options import VideoOptions
 
 DEMO_CHECKPOINT = Path(actalker.__file__).parent / "checkpoints" / "demo"
@@ -31,14 +35,6 @@ class RenderOptions:
     actors: int | None = None
     max_failures: int | None = None
 
-    @classmethod
-    def of(cls, preset: str | None) -> Self:
-        """The options of a scheduled batch: the preset by name, the rest from the environment."""
-        weights = os.environ.get("ACTALKER_WEIGHTS")
-        return cls(
-            Preset(preset) if preset else None, Path(weights) if weights else None, os.environ.get("ACTALKER_RAY")
-        )
-
     @property
     def default_preset(self) -> Preset:
         """The preset of rows that name none."""
@@ -57,7 +53,7 @@ class FinishingOptions:
         video: Sound, framing, and what is drawn into the picture.
     """
 
-    captions: str = "netflix"
+    captions: str = profile.BASE
     highlight: bool = False
     video: VideoOptions = field(default_factory=VideoOptions)
 
@@ -69,3 +65,66 @@ class FinishingOptions:
         """
         profile.load(self.captions)
         self.video.check()
+
+
+@dataclass(frozen=True, slots=True)
+class BatchOptions:
+    """The options of `actalker submit` and `actalker nightly` as plain values: a schedule keeps them as JSON.
+
+    Attributes: see the help of the command; `weights` and `ray` that are empty come from the environment.
+    """
+
+    preset: str | None = None
+    weights: str | None = None
+    ray: str | None = None
+    actors: int | None = None
+    max_failures: int | None = None
+    captions: str = profile.BASE
+    highlight: bool = False
+    burn_in: bool = False
+    sound: str = Sound.COURSE
+    music: str | None = None
+    aspect: str = Aspect.SOURCE
+    backdrop: str = BLUR
+    label: str = ""
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> Self:
+        """The options of these names and values.
+
+        Raises:
+            BadInput: There is no option of a name.
+        """
+        known = [option.name for option in fields(cls)]
+        if unknown := sorted(set(values) - set(known)):
+            raise BadInput(f"{unknown[0]!r} is no option of a batch", f"There are: {', '.join(known)}.")
+        return cls(**values)
+
+    @property
+    def rendering(self) -> RenderOptions:
+        """See `RenderOptions`. Raises BadInput when there is no such preset."""
+        weights = self.weights or os.environ.get("ACTALKER_WEIGHTS")
+        try:
+            preset = Preset(self.preset) if self.preset else None
+        except ValueError as error:
+            raise BadInput(f"there is no preset {self.preset!r}", f"There are: {', '.join(Preset)}.") from error
+        return RenderOptions(
+            preset,
+            Path(weights) if weights else None,
+            self.ray or os.environ.get("ACTALKER_RAY"),
+            self.actors,
+            self.max_failures,
+        )
+
+    @property
+    def finishing(self) -> FinishingOptions:
+        """See `FinishingOptions`, which has not been checked. Raises BadInput for an unknown sound or shape."""
+        try:
+            sound, aspect = Sound(self.sound), Aspect(self.aspect)
+        except ValueError as error:
+            known = ", ".join([*Sound, *Aspect])
+            raise BadInput(f"{error}".replace("'", ""), f"There are: {known}.") from error
+        music = Bed(Path(self.music)) if self.music else None
+        framing = Framing(aspect, backdrop=self.backdrop)
+        video = VideoOptions(sound, music, self.burn_in or self.highlight, self.label, framing)
+        return FinishingOptions(self.captions, self.highlight, video)

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Self
 
@@ -58,18 +58,22 @@ class Screen(_Bars):
 
     Args:
         console: Where to; when it is no terminal, every ended row is a line.
+        on_end: Called when the batch has ended.
 
     Attributes:
         batch_id: Empty until the batch has begun.
         ended: How it ended; None until then.
         worked: Whether there was anything to do.
+        summarised: Whether the end was printed; for the caller.
     """
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, on_end: Callable[[BatchEnded], None] = lambda ended: None) -> None:
         super().__init__(console)
         self.batch_id = ""
         self.ended: BatchEnded | None = None
         self.worked = False
+        self.summarised = False
+        self._on_end = on_end
         self._guard = threading.Lock()
         self._began = time.monotonic()
         self._planned: dict[str, int] = {}
@@ -92,6 +96,7 @@ class Screen(_Bars):
                 )
             case BatchEnded():
                 self.ended = event
+                self._on_end(event)
             case VideoPlanned():
                 self.worked = True
                 self._planned[event.job_id] = event.frames
