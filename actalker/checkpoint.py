@@ -18,8 +18,8 @@ from torch import Tensor, nn
 from actalker.encoders.build import AutoencoderConfig, EncodersConfig, build_autoencoder, build_encoders
 from actalker.encoders.crops import GuideKind, RegionRule
 from actalker.network import PUBLISHED, NetworkConfig, SpatialGuide, UNet
-from actalker.plain import from_plain, to_plain
 from actalker.sampling import Sampling
+from actalker.serialization import from_dict, to_dict
 
 Part = Literal["unet", "guide", "autoencoder", "encoders"]
 PARTS: tuple[Part, ...] = get_args(Part)
@@ -105,7 +105,7 @@ def save_checkpoint(directory: Path, config: CheckpointConfig, parts: Mapping[Pa
         save_file(tensors, path.with_suffix(".partial"))
         path.with_suffix(".partial").replace(path)
         digests[path.name] = digest(path)
-    document = {"format": 1, **to_plain(config), "sha256": digests}
+    document = {"format": 1, **to_dict(config), "sha256": digests}
     partial = directory / f"{CONFIG_FILE}.partial"
     partial.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
     partial.replace(directory / CONFIG_FILE)
@@ -182,7 +182,7 @@ def _read(directory: Path) -> tuple[CheckpointConfig, dict[str, str]]:
         version, digests = document.pop("format"), document.pop("sha256")
         if version != 1:
             raise WeightsError(f"{path}: format {version} is unknown; this program reads format 1")
-        return from_plain(CheckpointConfig, document, "config"), digests
+        return from_dict(CheckpointConfig, document, "config"), digests
     except (json.JSONDecodeError, KeyError, ValueError) as error:
         raise WeightsError(f"{path}: {error}") from error
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal, Self, get_args
 
-from actalker.plain import from_plain, to_plain
+from actalker.serialization import from_dict, to_dict
 
 ScanExtent = Literal["frame", "clip"]
 TimeNorm = Literal["default", "scale_shift"]
@@ -77,13 +77,13 @@ class NetworkConfig:
         return 4 * self.channels[0]
 
     def to_json(self) -> dict[str, object]:
-        """Plain values, as they stand in a checkpoint's config.json."""
-        return to_plain(self)
+        """JSON values, as in a checkpoint's config.json."""
+        return to_dict(self)
 
     @classmethod
     def from_json(cls, values: object) -> Self:
         """Inverse of `to_json`. Raises ValueError on an unknown, missing or mistyped value."""
-        return from_plain(cls, values, "network")
+        return from_dict(cls, values, "network")
 
 
 PUBLISHED = NetworkConfig()
