@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from actalker.checkpoint import CheckpointConfig, Options, load_part, read_config
 from actalker.encoders.crops import guide_picture, region_masks
 from actalker.encoders.interface import Autoencoder, Encoders, LidEncoders
-from actalker.interpolation import doubled
+from actalker.interpolation import double_frame_rate
 from actalker.network import SpatialGuide, UNet
 from actalker.sampling import IsCancelled, OnStep, Scene, decode, denoise
 from actalker.shapes import FRAME_SAMPLES, Box, Size, render_size
@@ -151,7 +151,7 @@ class Talker:
             cancelled=cancelled,
         )[: plan.generated]
         frames = self._frames(latents, resized, options)
-        return frames if self._stride == 1 else doubled(frames)[: plan.frames]
+        return frames if self._stride == 1 else double_frame_rate(frames)[: plan.frames]
 
     @property
     def _stride(self) -> int:
