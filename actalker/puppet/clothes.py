@@ -1,4 +1,4 @@
-"""Background and shoulders: what the head stands in front of and on."""
+"""Background, shoulders and clothes."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ DARK: Colour = (0.08, 0.06, 0.10)
 
 
 def draw_backdrop(canvas: Any, person: Person) -> None:
-    """A plain wall with a pool of light and two large, quiet circles."""
+    """A plain wall with soft light and two large, faint circles."""
     wall = person.backdrop
     canvas.drawRect(
         skia.Rect(0, 0, 1, 1), linear((0, 0), (0.3, 1), [(mix(wall, WHITE, 0.25), 1), (mix(wall, DARK, 0.13), 1)])

@@ -1,4 +1,4 @@
-"""Skia in the puppet's terms: paints from colours, paths from points."""
+"""Helpers for Skia: paints from colours, paths from points."""
 
 from collections.abc import Sequence
 from typing import Any

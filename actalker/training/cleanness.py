@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from actalker.puppet.clip import Clip, asked_of
+from actalker.puppet.clip import Clip, target_clip
 from actalker.shapes import Box
 
 Pictures = npt.NDArray[np.uint8]
@@ -81,15 +81,15 @@ def clean_scores(
 ) -> dict[str, Any]:
     """The columns *_grain, *_flicker and *_psnr_db of `ClipScores`: frames made by sound, by sound and lids that shut
     by themselves, by motion and by both, against those that the signals ask of a head that holds still."""
-    asked = {
-        "audio": asked_of(clip),
-        "idle": asked_of(clip, lids=lids),
-        "motion": asked_of(clip, driver, sound=False),
-        "both": asked_of(clip, driver),
+    targets = {
+        "audio": target_clip(clip),
+        "idle": target_clip(clip, lids=lids),
+        "motion": target_clip(clip, driver, sound=False),
+        "both": target_clip(clip, driver),
     }
     scores = dict[str, Any]()
     for name, pictures in made.items():
         size = pictures.shape[1]
-        found = cleanness(pictures, asked[name].pictures(size), clip.person.face_box(size))
+        found = cleanness(pictures, targets[name].pictures(size), clip.person.face_box(size))
         scores |= {f"{name}_{measure}": figure for measure, figure in asdict(found).items()}
     return scores

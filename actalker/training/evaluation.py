@@ -21,7 +21,7 @@ import torch
 
 from actalker.checkpoint import load_part, read_config
 from actalker.encoders.small import SmallEncoders, face_crops
-from actalker.puppet.clip import Clip, asked_of, held_out_clip
+from actalker.puppet.clip import Clip, held_out_clip, target_clip
 from actalker.puppet.drawing import draw
 from actalker.puppet.measure import SIGNALS, Reader, correlation
 from actalker.puppet.performance import blinks, signal
@@ -236,6 +236,6 @@ def contact_sheet(checkpoint: Path, indices: Sequence[int], frames: int = 100, c
         clip, lids = held_out_clip(index, frames), blinks(np.random.default_rng(index), frames)
         picked = np.linspace(0, frames - 1, columns).astype(int)
         size = talker.config.picture.short_edge
-        made, asked = render(talker, clip, index, lids=lids), asked_of(clip, lids=lids).pictures(size)
-        rows += [np.concatenate(list(part[picked]), axis=1) for part in (made, asked)]
+        made, target = render(talker, clip, index, lids=lids), target_clip(clip, lids=lids).pictures(size)
+        rows += [np.concatenate(list(part[picked]), axis=1) for part in (made, target)]
     return np.concatenate(rows)

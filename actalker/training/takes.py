@@ -77,11 +77,11 @@ class PuppetTakes:
         clip = training_clip(index, FRAMES)
         elsewhere = [Face(*map(float, shape)) for shape in visemes(training_clip(index + 7919, FRAMES).speech, FRAMES)]
         faces = [replace(face, smile=float(np.clip(2 * face.smile, -1, 1))) for face in clip.faces[start:stop]]
-        others = [face.saying(other) for face, other in zip(faces, elsewhere[start:stop], strict=True)]
+        others = [face.with_mouth_of(other) for face, other in zip(faces, elsewhere[start:stop], strict=True)]
         box = clip.person.face_box(self.size)
         return Take(
-            pictures=self._draw(clip.person, [face.held() for face in faces]),
-            spoken=self._draw(clip.person, [REST.saying(face) for face in faces]),
+            pictures=self._draw(clip.person, [face.with_still_head() for face in faces]),
+            spoken=self._draw(clip.person, [REST.with_mouth_of(face) for face in faces]),
             portrait=clip.portrait(self.size),
             box=box,
             weight=detail_weight(box, self.size),

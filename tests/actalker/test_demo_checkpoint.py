@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import actalker
-from actalker.puppet.clip import Clip, asked_of, held_out_clip
+from actalker.puppet.clip import Clip, held_out_clip, target_clip
 from actalker.puppet.measure import Reader, correlation
 from actalker.puppet.performance import blinks
 from actalker.puppet.visemes import FPS
@@ -76,7 +76,7 @@ def test_by_sound_it_blinks_when_told_to_and_its_lids_are_clean(scene: Scene) ->
     read = scene.reader.read(made)
     assert correlation(read["blink"], lids) > 0.9
     assert correlation(read["open"], scene.truth["open"]) > 0.85
-    found = cleanness(made, asked_of(scene.clip, lids=lids).pictures(256), scene.clip.person.face_box(256))
+    found = cleanness(made, target_clip(scene.clip, lids=lids).pictures(256), scene.clip.person.face_box(256))
     assert found.grain < 3  # grey levels
 
 
