@@ -171,7 +171,7 @@ class Talker:
         box = controls.face.scaled(Size(*portrait.shape[:2]), plan.size).within(plan.size)
         gates = (controls.audio_gate, controls.motion_gate or controls.lids is not None)
         guide = guide_picture(box, resized[0] / 2 + 0.5, self.config.picture.guide)
-        silence = self._encoders.silence()
+        silence = self._encoders.unconditional()
         return Scene(
             reference=self._autoencoder.encode(resized.to(self._picture_dtype))[0].to(self.dtype),
             identity=self._encoders.identity(self._tensor(portrait), controls.face).to(self.dtype),

@@ -120,9 +120,9 @@ class FinishObjective:
         latents = self._latents(example, span, gates, step)
         take = self.takes.take(index, span.start, span.stop)
         portrait = to_tensor(take.portrait[None])[0].to(self.device)
-        lost = self.autoencoder.lost(portrait)
+        lost = self.autoencoder.lost_detail(portrait)
         batch = Batch(
-            guess=self.autoencoder.linear(latents) + lost,
+            guess=self.autoencoder.decode_linear(latents) + lost,
             pictures=to_tensor(take.pictures if gates[1] else take.spoken).to(self.device),
             portrait=portrait,
             lost=lost,

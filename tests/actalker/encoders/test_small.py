@@ -59,7 +59,7 @@ def test_encoders_offer_tokens_of_the_stated_shapes() -> None:
         assert encoders.audio(torch.zeros(6400)).shape == (10, 3, 32)
         assert encoders.identity(torch.rand(3, 128, 128), box).shape == (1, 32)
         assert encoders.motion(torch.rand(5, 3, 128, 128), box).shape == (5, 1, 32)
-        audio, motion = encoders.silence()
+        audio, motion = encoders.unconditional()
     assert audio.shape == (3, 32)
     assert motion.shape == (1, 32)
 
@@ -68,7 +68,7 @@ def test_a_resting_mouth_and_face_are_not_what_nothing_is_said_of() -> None:
     """Else a pause in speech would look like being told nothing, which is answered with the average mouth."""
     torch.manual_seed(0)
     encoders = SmallEncoders(SmallWidths()).eval()
-    audio, motion = encoders.silence()
+    audio, motion = encoders.unconditional()
     with torch.no_grad():
         resting = encoders.audio_tokens(torch.zeros(len(VISEMES))), encoders.lids(torch.zeros(1))[0]
     assert (resting[0] - audio).norm(dim=-1).min() > 1

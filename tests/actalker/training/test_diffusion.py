@@ -128,14 +128,14 @@ def test_sound_alone_is_shown_what_sound_tells_and_motion_all(objective: Diffusi
 
 
 def test_signals_are_dropped_as_guidance_drops_them_and_never_sound_alone(objective: DiffusionObjective) -> None:
-    """Guidance compares with neither signal, and with the sound alone; what is dropped is what `silence` says."""
+    """Guidance compares with neither signal, and with the sound alone; dropped signals are `unconditional`."""
     batch, heard = [(objective.examples[0], slice(0, 2))], set()
     for seed in range(300):
         known, _ = objective.conditions(batch, (True, True), np.random.default_rng(seed))
         heard.add(tuple(bool(signal.abs().sum() > 0) for signal in known.signals))
     assert heard == {(True, True), (True, False), (False, False)}
     known, _ = objective.conditions(batch, (True, True), np.random.default_rng(0), dropped=(True, False))
-    for signal, quiet in zip(known.signals, objective.trainee.encoders.silence(), strict=True):
+    for signal, quiet in zip(known.signals, objective.trainee.encoders.unconditional(), strict=True):
         assert torch.equal(signal[0, 0].float(), quiet)
 
 
