@@ -30,7 +30,7 @@ class Conditions:
     """Mask-drop: probability with which a token outside the region is dropped; below 1 only in training."""
 
     def to(self, device: torch.device | str, dtype: torch.dtype) -> Self:
-        """Copy on a device: tokens and guide in `dtype`, time ids in float32, masks as they are. Gates are not moved."""
+        """Copy on a device, with tokens and guide in `dtype` and time ids in float32. Gates stay on the CPU."""
         return replace(
             self,
             identity=self.identity.to(device, dtype),

@@ -9,7 +9,7 @@ from actalker.network.config import NetworkConfig
 
 
 class SpatialGuide(nn.Module):
-    """Convolutional network from pixels to 1/8 size (pose guider of "Animate Anyone"); its last layer starts at zero."""
+    """Convolutions from pixels to 1/8 size (the pose guider of "Animate Anyone"). The last layer starts at zero."""
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
