@@ -19,7 +19,7 @@ from PIL import Image
 
 from actalker.puppet.clip import SAMPLE_RATE, Clip, held_out_repeating_clip, target_clip
 from actalker.puppet.measure import Reader
-from actalker.training.evaluation import Curves, heard_scores, mixed_scores, moved_scores, truth_of
+from actalker.training.evaluation import Curves, audio_scores, combined_scores, motion_scores, truth_of
 from flows.batch import render_batch
 from flows.options import RenderOptions
 from tasks.job import FPS, Preset
@@ -135,8 +135,8 @@ def _part(curves: Curves, start: int) -> Curves:
 
 def _scores(name: str, made: Curves, truth: Curves, driven: Curves) -> dict[str, float]:
     if name == "both":
-        return mixed_scores(made, truth, driven)
-    return heard_scores(made, truth) if name == "sound" else moved_scores(made, driven)
+        return combined_scores(made, truth, driven)
+    return audio_scores(made, truth) if name == "sound" else motion_scores(made, driven)
 
 
 def markdown(minutes: Mapping[str, RowScores]) -> str:

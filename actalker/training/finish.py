@@ -15,9 +15,9 @@ from torch import Tensor, nn
 from actalker.encoders.autoencoder import FOLD, Finished, PatchAutoencoder
 from actalker.encoders.small import MOTION_SIGNALS, VISEMES
 from actalker.shapes import Box
-from actalker.training.cleanness import FLAT, finest, flat_places
 from actalker.training.data import Example
 from actalker.training.diffusion import GATES, DiffusionObjective
+from actalker.training.image_quality import FLAT, fine_detail, flat_regions
 from actalker.training.loop import Metrics
 from actalker.training.pictures import detail_weight, to_tensor
 from actalker.training.takes import FRAMES, Takes
@@ -94,8 +94,8 @@ class FinishObjective:
             (miss.diff(dim=d).square() * batch.weight.narrow(d - 2, 1, miss.shape[d] - 1)).mean() for d in (2, 3)
         )
         flicker = miss.diff(dim=0).square().mean()
-        flat = flat_places(batch.pictures, FLAT / 127.5)[:, None]
-        grain = _GRAIN_WEIGHT * (finest(miss).square() * flat * batch.weight).mean()
+        flat = flat_regions(batch.pictures, FLAT / 127.5)[:, None]
+        grain = _GRAIN_WEIGHT * (fine_detail(miss).square() * flat * batch.weight).mean()
 
         def coarse(error: Tensor, pixels: int) -> Tensor:
             return (F.avg_pool2d(error, pixels).square() * F.avg_pool2d(batch.weight[None], pixels)).mean()
