@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw
 
 from actalker.puppet.paint import colour4, fill, stroke
 from actalker.puppet.person import rgb
-from actalker.training.loop import logged
+from actalker.training.loop import read_metrics
 
 WIDTH, PANEL, MARGIN = 900, 200, 48
 _INK = (34, 48, 58)
@@ -21,7 +21,7 @@ Curve = npt.NDArray[np.float64]
 
 def read_log(folder: Path) -> dict[str, Curve]:
     """Columns of a run's log (lines,); nan if a line lacks one. Empty if nothing has been logged."""
-    lines = logged(folder)
+    lines = read_metrics(folder)
     names = list(dict.fromkeys(name for line in lines for name in line))
     return {name: np.array([line.get(name, np.nan) for line in lines], float) for name in names}
 
