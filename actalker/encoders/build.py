@@ -1,4 +1,4 @@
-"""Builds the encoders and the autoencoder that a checkpoint's configuration names.
+"""Builds the encoders and the autoencoder that a checkpoint's configuration selects.
 
 The classes are imported on demand: each kind needs a large library, and a checkpoint uses one kind.
 """

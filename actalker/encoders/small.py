@@ -69,7 +69,7 @@ class AudioEncoder(nn.Module):
 
     def forward(self, mel: Tensor) -> Tensor:
         """(B, 4 N, 80) -> `VISEMES` (B, N, 4)."""
-        # The third of a frame's four steps begins at the frame's middle. Shifted to the front, it is at the strides.
+        # The third of a frame's four steps begins at the frame's middle. The shift moves it to where the strides are.
         x = F.gelu(self.conv_in(F.pad(mel, (0, 0, -2, 2)).transpose(1, 2)))
         x = F.gelu(self.halve(x))
         for block in self.fine:

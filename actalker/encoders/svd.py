@@ -8,7 +8,7 @@ from actalker.encoders.widths import SvdWidths
 
 
 class SvdAutoencoder(nn.Module):
-    """Diffusers' AutoencoderKLTemporalDecoder behind the methods of `Autoencoder`."""
+    """Diffusers' AutoencoderKLTemporalDecoder with the methods of `Autoencoder`."""
 
     def __init__(self, widths: SvdWidths) -> None:
         super().__init__()
