@@ -1,4 +1,4 @@
 """The ACTalker network: tensors in, frames out.
 
-It knows no jobs, no CSV, no Prefect, no Ray and no files of the house.
+It does not depend on the batch pipeline (`tasks`, `flows`), on Prefect or on Ray.
 """

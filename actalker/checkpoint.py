@@ -18,8 +18,8 @@ from torch import Tensor, nn
 from actalker.encoders.build import AutoencoderConfig, EncodersConfig, build_autoencoder, build_encoders
 from actalker.encoders.crops import GuideKind, RegionRule
 from actalker.network import PUBLISHED, NetworkConfig, SpatialGuide, UNet
-from actalker.plain import from_plain, to_plain
 from actalker.sampling import Sampling
+from actalker.serialization import from_dict, to_dict
 
 Part = Literal["unet", "guide", "autoencoder", "encoders"]
 PARTS: tuple[Part, ...] = get_args(Part)
@@ -27,18 +27,18 @@ CONFIG_FILE = "config.json"
 
 
 class WeightsError(ValueError):
-    """A checkpoint is not what it claims to be; the message lists every problem found."""
+    """A checkpoint is missing, incomplete or inconsistent. The message lists all problems."""
 
 
 @dataclass(frozen=True)
 class PictureConfig:
-    """What frames the network was trained on; the defaults are the published ones."""
+    """Format of the frames that the network was trained on; the defaults are the published ones."""
 
     frame_samples: int = 1280
     """Sound samples (16 kHz) per generated frame: 1280 at 12.5 frames per second, 640 at 25."""
     short_edge: int = 576
     multiple: int = 64
-    """Both edges are multiples of it."""
+    """Both edges are multiples of this number of pixels."""
     time_ids: tuple[float, ...] = (12.5, 12.0, 20.0)
     """Micro-conditioning: frames per second, motion bucket, expression motion bucket."""
     guide: GuideKind = "box"
@@ -46,19 +46,19 @@ class PictureConfig:
 
 @dataclass(frozen=True)
 class Options:
-    """How a clip is rendered; a checkpoint carries its defaults."""
+    """Options of rendering a clip; a checkpoint has its own defaults."""
 
     sampling: Sampling = field(default_factory=Sampling)
     regions: RegionRule = "paper"
     decode_chunk: int = 10
-    """Frames decoded at a time: bounds memory."""
+    """Frames decoded at a time; limits memory."""
     decode_context: int = 0
-    """Frames on either side that a chunk is decoded with; 0 as published."""
+    """Frames on either side with which a chunk is decoded; 0 as published."""
 
 
 @dataclass(frozen=True)
 class CheckpointConfig:
-    """Everything but the weights; the defaults are the published model."""
+    """The whole configuration of a model, without the weights; the defaults are the published model."""
 
     network: NetworkConfig = PUBLISHED
     encoders: EncodersConfig = field(default_factory=EncodersConfig)
@@ -67,7 +67,7 @@ class CheckpointConfig:
     options: Options = field(default_factory=Options)
 
     def build(self, part: Part) -> nn.Module:
-        """A part with unset or random weights; under `torch.device("meta")` without memory for them."""
+        """A part with random or uninitialised weights; under `torch.device("meta")` they need no memory."""
         if part == "unet":
             return UNet(self.network)
         if part == "guide":
@@ -89,10 +89,10 @@ class FileReport:
 
 
 def save_checkpoint(directory: Path, config: CheckpointConfig, parts: Mapping[Part, Mapping[str, Tensor]]) -> None:
-    """Write a checkpoint from the state dict of every part, after the same check that `verify` makes.
+    """Write a checkpoint from the state dict of every part, after the checks of `verify`.
 
-    Each file is complete before it gets its name, and config.json, which holds the digests, comes last.
-    Raises WeightsError when a tensor is missing, left over or of the wrong shape.
+    Each file is written under another name, then renamed; config.json, which has the digests, is the last.
+    Raises WeightsError if a tensor is missing, unexpected or of the wrong shape.
     """
     problems = [problem for part in PARTS for problem in mismatches(config, part, parts[part])]
     if problems:
@@ -105,21 +105,21 @@ def save_checkpoint(directory: Path, config: CheckpointConfig, parts: Mapping[Pa
         save_file(tensors, path.with_suffix(".partial"))
         path.with_suffix(".partial").replace(path)
         digests[path.name] = digest(path)
-    document = {"format": 1, **to_plain(config), "sha256": digests}
+    document = {"format": 1, **to_dict(config), "sha256": digests}
     partial = directory / f"{CONFIG_FILE}.partial"
     partial.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
     partial.replace(directory / CONFIG_FILE)
 
 
 def read_config(directory: Path) -> CheckpointConfig:
-    """Configuration of a checkpoint. Raises WeightsError when there is none or it cannot be read."""
+    """Configuration of a checkpoint. Raises WeightsError if it is missing or cannot be read."""
     return _read(directory)[0]
 
 
 def load_part(directory: Path, config: CheckpointConfig, part: Part) -> nn.Module:
-    """One part with its weights, on the CPU, in evaluation mode, without gradients; strict.
+    """One part with its weights, on the CPU, in evaluation mode, without gradients.
 
-    The tensors of the file become the parameters: nothing is allocated twice.
+    The tensors of the file become the parameters, without a copy. Raises WeightsError unless names and shapes match.
     """
     tensors = _tensors(directory / f"{part}.safetensors")
     problems = mismatches(config, part, tensors)
@@ -132,7 +132,7 @@ def load_part(directory: Path, config: CheckpointConfig, part: Part) -> nn.Modul
 
 
 def verify(directory: Path) -> list[FileReport]:
-    """Check digests, names and shapes of a checkpoint, reading every byte. Raises WeightsError with all problems."""
+    """Check digests, names and shapes of all files of a checkpoint. Raises WeightsError with all problems."""
     config, digests = _read(directory)
     problems, reports = [], []
     for part in PARTS:
@@ -154,7 +154,7 @@ def verify(directory: Path) -> list[FileReport]:
 
 
 def mismatches(config: CheckpointConfig, part: Part, tensors: Mapping[str, Tensor]) -> list[str]:
-    """What keeps tensors from being exactly a part's: missing, left over, or of another shape."""
+    """Differences between tensors and the state dict of a part: missing, unexpected, or of another shape."""
     with torch.device("meta"):
         expected = config.build(part).state_dict()
     problems = [f"{part}: {name} is missing" for name in expected if name not in tensors]
@@ -182,7 +182,7 @@ def _read(directory: Path) -> tuple[CheckpointConfig, dict[str, str]]:
         version, digests = document.pop("format"), document.pop("sha256")
         if version != 1:
             raise WeightsError(f"{path}: format {version} is unknown; this program reads format 1")
-        return from_plain(CheckpointConfig, document, "config"), digests
+        return from_dict(CheckpointConfig, document, "config"), digests
     except (json.JSONDecodeError, KeyError, ValueError) as error:
         raise WeightsError(f"{path}: {error}") from error
 

@@ -1,7 +1,7 @@
-"""From noise to latents: schedule, guidance, sliding windows and solver. Free functions over a network.
+"""Sampling of latents: noise schedule, guidance, sliding windows and solvers.
 
-n frames are wanted, P more may pad them; Z latent channels on a grid of h x w; K driving signals of width D.
-Noise is an argument, so that the caller decides what it depends on.
+n frames, and P frames of padding; Z latent channels on a grid of h x w; K driving signals of width D. Noise is an
+argument, so that the caller controls the random numbers.
 """
 
 import math
@@ -17,30 +17,31 @@ from actalker.network import Conditions, UNet
 
 Solver = Literal["euler", "dpm++2m"]
 Prediction = Literal["velocity", "residual"]
-"""What the network was trained to give (see `clean_latents`): v, as SVD and the published network, or the difference of
-the clean latents to the reference's."""
+"""Output of the network (see `clean_latents`): v, as in SVD and the published network, or the difference of the clean
+latents to the reference."""
 OnStep = Callable[[int, int], None]
-"""Called after each step with the number of steps done and of all."""
+"""Called after each step with the number of steps done and the number of all steps."""
 IsCancelled = Callable[[], bool]
+"""Called before every window; True stops the sampling."""
 
 LATENT_SCALE = 0.18215
-"""SVD's factor between VAE latents and the ones that noise is added to."""
+"""SVD's factor on VAE latents before noise is added."""
 
 
 class CancelledError(Exception):
-    """The caller asked to stop; nothing was kept."""
+    """The caller cancelled the sampling. There is no result."""
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """Noise levels of Karras et al. (2022), equation 5; SVD's own are the defaults."""
+    """Noise levels of Karras et al. (2022), equation 5; the defaults are SVD's."""
 
     sigma_min: float = 0.002
     sigma_max: float = 700.0
     rho: float = 7.0
 
     def sigmas(self, steps: int) -> list[float]:
-        """`steps` falling noise levels, then 0."""
+        """`steps` falling noise levels, then 0. Raises ValueError for less than one step."""
         if steps < 1:
             raise ValueError(f"at least one step is needed, not {steps}")
         low, high = self.sigma_min ** (1 / self.rho), self.sigma_max ** (1 / self.rho)
@@ -50,7 +51,7 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Guidance:
-    """Classifier-free guidance, one scale for each condition that is added to the one before.
+    """Classifier-free guidance with one scale per condition. Conditions are added one after another.
 
     result = none + identity (id - none) + signals[0] (id+s0 - id) + signals[1] (id+s0+s1 - id+s0) + ...
     """
@@ -58,15 +59,16 @@ class Guidance:
     identity: float = 2.0
     signals: tuple[float, ...] = (7.5, 3.0)
 
-    def together(self) -> "Guidance":
-        """All signals with the first one's scale: what lies between them has no weight, and its pass is not run."""
+    def with_equal_scales(self) -> "Guidance":
+        """All signals with the first one's scale. The passes between them have weight zero and are not run."""
         return replace(self, signals=self.signals[:1] * len(self.signals))
 
     def passes(self, gates: Sequence[bool]) -> list[tuple[int, float]]:
         """The network passes to run, as (level, weight); weights sum to 1.
 
-        Level 0 knows no condition, 1 the identity, 1 + k the identity and the first k signals. A closed gate makes two
-        levels equal, and a weight of zero makes one needless: neither is run.
+        Level 0 has no condition, 1 the identity, 1 + k the identity and the first k signals. A pass is left out if it
+        equals another one, because a gate is closed, or if its weight is zero. Raises ValueError unless there is one
+        gate per signal.
         """
         if len(gates) != len(self.signals):
             raise ValueError(f"{len(self.signals)} guidance scales for {len(gates)} signals")
@@ -81,28 +83,29 @@ class Guidance:
 
 @dataclass(frozen=True)
 class Sampling:
-    """How latents are sampled; the defaults are the published script's."""
+    """Options of the sampler; the defaults are the published script's."""
 
     steps: int = 25
     solver: Solver = "euler"
     schedule: Schedule = Schedule()
     guidance: Guidance = Guidance()
     window: int = 25
-    """Frames that the network sees at once."""
+    """Frames per call of the network."""
     overlap: int = 0
+    """Frames that neighbouring windows share; their estimates are averaged."""
     shift: int = 7
-    """How far the windows move between steps, so that their joints never stay in one place."""
+    """Frames by which the windows move between steps, so that their joints are at other frames in every step."""
     prediction: Prediction = "velocity"
     temperature: float = 1.0
-    """What the first noise is multiplied by. Below 1, what the conditions leave open becomes calmer; at 0 the sampler
-    starts from the reference, and everything that is not asked for stays as it is there."""
+    """Scale of the initial noise. Below 1, what the conditions do not determine varies less. At 0 the sampler starts
+    from the reference, and what the conditions do not determine stays as in the reference."""
     residual_spread: float = 0.5
-    """Of what differs from the reference, for `residual`: root mean square of latents less the reference's."""
+    """For `residual`: root mean square of the difference between latents and reference."""
     latent_scale: float = LATENT_SCALE
-    """What VAE latents are multiplied by before noise is added."""
+    """Factor on VAE latents before noise is added."""
     padding: int | None = None
-    """Frames behind the wanted ones, across which the windows wrap around. None: one window's length, as published;
-    0: none, and the windows at both ends are moved inwards instead."""
+    """P: frames after the wanted ones, across which windows wrap around. None: as many as in a window, as published.
+    0: none; windows that would reach beyond the ends are moved inwards."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.overlap < self.window:
@@ -113,13 +116,13 @@ class Sampling:
             raise ValueError(f"prediction must be one of {get_args(Prediction)}, not {self.prediction!r}")
 
     def total(self, frames: int) -> int:
-        """Frames to sample so that `frames` may be kept: the length of the noise."""
+        """Frames to sample for a result of `frames` frames, n + P: the length of the noise."""
         return frames + (self.window if self.padding is None else self.padding)
 
 
 @dataclass(frozen=True)
 class Scene:
-    """Everything that one clip of n frames depends on, besides its noise."""
+    """All inputs of one clip of n frames, except the noise."""
 
     reference: Tensor
     """(Z, h, w) VAE mode of the portrait, unscaled."""
@@ -127,7 +130,7 @@ class Scene:
     """(T, D) tokens."""
     signals: tuple[Tensor, ...]
     """Per signal (n, T_k, D) tokens."""
-    silence: tuple[Tensor, ...]
+    unconditional: tuple[Tensor, ...]
     """Per signal (T_k, D) unconditional tokens."""
     masks: Tensor
     """(K, H, W) region masks."""
@@ -135,7 +138,7 @@ class Scene:
     time_ids: Tensor
     """(I) micro-conditioning values."""
     guide: Tensor | None
-    """(channels, h, w) spatial guide, or none."""
+    """(channels, h, w) features of the spatial guide, or None."""
 
     @property
     def frames(self) -> int:
@@ -144,14 +147,14 @@ class Scene:
 
 
 def windows(total: int, sampling: Sampling, shift: int) -> list[list[int]]:
-    """Frame indices of each window; together they cover [0, total)."""
+    """Frame indices of each window. Together they cover [0, total)."""
     size, stride = sampling.window, sampling.window - sampling.overlap
     if total <= size:
         return [list(range(total))]
     if sampling.padding == 0:
         starts = range(-shift, total, stride)
-        inward = sorted({min(max(start, 0), total - size) for start in starts})
-        return [list(range(start, start + size)) for start in inward]
+        inside = sorted({min(max(start, 0), total - size) for start in starts})
+        return [list(range(start, start + size)) for start in inside]
     return [[(start - shift + i) % total for i in range(size)] for start in range(0, total, stride)]
 
 
@@ -167,9 +170,9 @@ def denoise(
 ) -> Tensor:
     """Sample latents (total, Z, h, w), scaled by `latent_scale`, of which the first n frames are the scene's.
 
-    noise: (total, Z, h, w), standard normal. The network runs in the scene's type; the latents stay in float32, since
-    at high noise levels what is left of the picture is smaller than the rounding of a half-precision number.
-    Raises CancelledError as soon as `cancelled` answers true, which it is asked before every window.
+    noise: (total, Z, h, w), standard normal. The network runs in the dtype of the scene. The latents stay in float32,
+    because at high noise levels the signal is smaller than the rounding error of half precision.
+    Raises ValueError if the noise has another shape, CancelledError when `cancelled` returns True.
     """
     total = sampling.total(scene.frames)
     if noise.shape != (total, *scene.reference.shape):
@@ -181,15 +184,15 @@ def denoise(
     for step in range(sampling.steps):
         frames = windows(total, sampling, step * sampling.shift % sampling.window)
         clean = torch.zeros_like(x)
-        seen = torch.zeros(total, device=x.device)
+        counts = torch.zeros(total, device=x.device)
         for window in frames:
             if cancelled is not None and cancelled():
                 raise CancelledError(f"cancelled in step {step + 1} of {sampling.steps}")
-            clean[window] += _clean(unet, passes, x[window], window, sigmas[step], sampling)
-            seen[window] += 1
-        # Frames seen by several windows are averaged. Both solvers are linear in the clean estimate, so that this is
-        # the average of the stepped latents.
-        clean = clean / seen[:, None, None, None]
+            clean[window] += _guided_estimate(unet, passes, x[window], window, sigmas[step], sampling)
+            counts[window] += 1
+        # Frames in several windows are averaged. Both solvers are linear in the clean estimate, so that this equals the
+        # average of the latents after the step.
+        clean = clean / counts[:, None, None, None]
         x = advance(x, clean, previous, sigmas=sigmas, step=step, solver=sampling.solver)
         previous = clean
         if on_step is not None:
@@ -199,7 +202,7 @@ def denoise(
 
 @dataclass(frozen=True)
 class _Pass:
-    """One guidance pass over all frames: its weight in the sum, its conditions, its reference latents."""
+    """One guidance pass over all frames: weight in the sum, conditions and reference latents."""
 
     weight: float
     conditions: Conditions
@@ -209,57 +212,58 @@ class _Pass:
 def _passes(scene: Scene, guidance: Guidance, total: int) -> list[_Pass]:
     """Conditions (B = 1, F = total) of the passes that guidance needs."""
     padding = total - scene.frames
-    silences = [silence.expand(total, -1, -1) for silence in scene.silence]
-    spoken = [torch.cat([signal, silence[:padding]]) for signal, silence in zip(scene.signals, silences, strict=True)]
+    unconditional = [tokens.expand(total, -1, -1) for tokens in scene.unconditional]
+    padded = [torch.cat([signal, rest[:padding]]) for signal, rest in zip(scene.signals, unconditional, strict=True)]
     identity = scene.identity.expand(total, -1, -1)
-    found = []
+    passes = []
     for level, weight in guidance.passes(scene.gates):
-        heard = [spoken[k] if level >= k + 2 else silences[k] for k in range(len(spoken))]
+        signals = [padded[k] if level >= k + 2 else unconditional[k] for k in range(len(padded))]
         conditions = Conditions(
             identity=(identity if level else torch.zeros_like(identity))[None],
-            signals=tuple(signal[None] for signal in heard),
+            signals=tuple(signal[None] for signal in signals),
             masks=scene.masks[None],
             gates=torch.tensor([scene.gates]),
             time_ids=scene.time_ids[None],
             guide=None if scene.guide is None else scene.guide[None, None],
         )
-        found.append(_Pass(weight, conditions, scene.reference if level else torch.zeros_like(scene.reference)))
-    return found
+        passes.append(_Pass(weight, conditions, scene.reference if level else torch.zeros_like(scene.reference)))
+    return passes
 
 
-def _clean(unet: UNet, passes: list[_Pass], x: Tensor, window: list[int], sigma: float, sampling: Sampling) -> Tensor:
+def _guided_estimate(
+    unet: UNet, passes: list[_Pass], x: Tensor, window: list[int], sigma: float, sampling: Sampling
+) -> Tensor:
     """Guided estimate of the clean latents of one window, x and result (F, Z, h, w)."""
     timestep = torch.full((1,), 0.25 * math.log(sigma), device=x.device)
     estimate = torch.zeros_like(x)
-    for one in passes:
-        known = replace(
-            one.conditions,
-            identity=one.conditions.identity[:, window],
-            signals=tuple(signal[:, window] for signal in one.conditions.signals),
+    for pass_ in passes:
+        conditions = replace(
+            pass_.conditions,
+            identity=pass_.conditions.identity[:, window],
+            signals=tuple(signal[:, window] for signal in pass_.conditions.signals),
         )
-        scaled = (x / math.sqrt(sigma**2 + 1)).to(one.reference.dtype)
-        found = unet(torch.cat([scaled, one.reference.expand_as(x)], dim=1)[None], timestep, known)[0].float()
-        reference = one.reference.float() * sampling.latent_scale
+        scaled = (x / math.sqrt(sigma**2 + 1)).to(pass_.reference.dtype)
+        output = unet(torch.cat([scaled, pass_.reference.expand_as(x)], dim=1)[None], timestep, conditions)[0].float()
+        reference = pass_.reference.float() * sampling.latent_scale
         level = torch.tensor(sigma, device=x.device)
-        estimate += one.weight * clean_latents(
-            found, x, reference, level, sampling.prediction, sampling.residual_spread
+        estimate += pass_.weight * clean_latents(
+            output, x, reference, level, sampling.prediction, sampling.residual_spread
         )
     return estimate
 
 
 def clean_latents(
-    found: Tensor, x: Tensor, reference: Tensor, sigma: Tensor, prediction: Prediction, residual_spread: float
+    output: Tensor, x: Tensor, reference: Tensor, sigma: Tensor, prediction: Prediction, residual_spread: float
 ) -> Tensor:
-    """What the network's output `found` says about the clean latents behind x = clean + sigma noise.
+    """Clean latents from the network's output, for x = clean + sigma noise.
 
-    `velocity`: c_skip x + c_out found, for data of unit spread (Karras et al. 2022, section 5). `residual`: the
-    reference and what differs from it, in units of its spread: what stands still is right from the first step of
-    training.
+    `velocity`: c_skip x + c_out output, for data of unit spread (Karras et al. 2022, section 5). `residual`: reference
+    + residual_spread output, so that regions without motion are right from the first step of training.
     """
     if prediction == "residual":
-        return reference + residual_spread * found
+        return reference + residual_spread * output
     share = 1 / (1 + sigma**2)
-    return share * x - sigma * share.sqrt() * found
+    return share * x - sigma * share.sqrt() * output
 
 
 def advance(
@@ -268,18 +272,18 @@ def advance(
     """One solver step from sigmas[step] to sigmas[step + 1], given the clean estimates of this and the previous step.
 
     Euler: Karras et al. (2022), algorithm 1 without the correction. DPM-Solver++(2M): Lu et al. (2022), algorithm 2,
-    over the same noise levels; its first step, and the one to zero noise, are of first order.
+    over the same noise levels; its first step and the step to zero noise are of first order.
     """
-    now, then = sigmas[step], sigmas[step + 1]
-    if then == 0:
+    sigma, next_sigma = sigmas[step], sigmas[step + 1]
+    if next_sigma == 0:
         return clean
     if solver == "euler" or previous is None:
-        # With log-sigma as time, the first step of DPM-Solver++ is the same line.
-        return clean + (x - clean) * (then / now)
-    h, h_before = math.log(now / then), math.log(sigmas[step - 1] / now)
+        # With log-sigma as time, the first step of DPM-Solver++ has the same formula.
+        return clean + (x - clean) * (next_sigma / sigma)
+    h, h_before = math.log(sigma / next_sigma), math.log(sigmas[step - 1] / sigma)
     slope = h / (2 * h_before)
     extrapolated = (1 + slope) * clean - slope * previous
-    return extrapolated + (x - extrapolated) * (then / now)
+    return extrapolated + (x - extrapolated) * (next_sigma / sigma)
 
 
 @torch.no_grad()
@@ -294,10 +298,8 @@ def decode(
 ) -> Iterator[Tensor]:
     """Latents (n, Z, h, w), scaled as in `denoise` -> pictures (at most `chunk`, 3, H, W) in [-1, 1], chunk by chunk.
 
-    portrait: (3, H, W) in [-1, 1], for decoders that take detail from it.
-
-    The decoder looks at neighbouring frames; `context` frames on either side of a chunk are decoded with it and
-    dropped. 0 is what the published script does.
+    portrait: (3, H, W) in [-1, 1], for decoders that take detail from it. context: frames on either side of a chunk
+    that are decoded with it and dropped, because the decoder convolves over time; 0 in the published script.
     """
     for start in range(0, len(latents), chunk):
         first, last = max(0, start - context), min(len(latents), start + chunk + context)

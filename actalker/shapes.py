@@ -1,6 +1,6 @@
-"""Named shapes and the arithmetic between pixels, latents and tokens, stated once.
+"""Sizes and boxes, and the conversions between pixels and latents.
 
-Everything inside is an integer; a size is (height, width), as tensors have it.
+All values are integers. A size is (height, width), as in tensors.
 """
 
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class Size:
         return self.height * self.width
 
     def latent(self, stride: int) -> "Size":
-        """Latent size of a picture. Raises ValueError where the edges do not divide."""
+        """Latent size of a picture. Raises ValueError unless both edges are multiples of `stride`."""
         if self.height % stride or self.width % stride:
             raise ValueError(
                 f"a picture of {self.height} x {self.width} pixels has no whole latents: "
@@ -39,10 +39,10 @@ class Size:
 
 
 def render_size(picture: Size, short_edge: int, multiple: int) -> Size:
-    """Size at which a picture is rendered: the short edge given, the aspect kept to the nearest multiple.
+    """Size at which a picture is rendered: a given short edge, and the same aspect ratio up to the nearest multiple.
 
-    The published network takes a short edge of 576 and multiples of 64, so that its three halvings and
-    the VAE's stride of 8 divide evenly.
+    The published network has a short edge of 576 and multiples of 64, so that its three downsamplings and the VAE's
+    stride of 8 divide evenly. Raises ValueError unless the short edge is a multiple.
     """
     if short_edge % multiple:
         raise ValueError(f"the short edge ({short_edge}) must be a multiple of {multiple}")
@@ -78,20 +78,20 @@ class Box:
         return (self.top + self.bottom) // 2
 
     def enlarged(self, numerator: int, denominator: int, within: Size) -> "Box":
-        """Box about the same centre, larger by numerator / denominator along each edge, cut to the picture."""
+        """Box with the same centre, larger by numerator / denominator along each edge, clipped to the picture."""
         wider = self.size.width * (numerator - denominator) // (2 * denominator)
         higher = self.size.height * (numerator - denominator) // (2 * denominator)
         return Box(self.left - wider, self.top - higher, self.right + wider, self.bottom + higher).within(within)
 
     def within(self, picture: Size) -> "Box":
-        """The part inside a picture. Raises ValueError when there is none."""
+        """The part inside a picture. Raises ValueError if there is none."""
         box = (max(self.left, 0), max(self.top, 0), min(self.right, picture.width), min(self.bottom, picture.height))
         if box[2] <= box[0] or box[3] <= box[1]:
             raise ValueError(f"{self} lies outside a picture of {picture.height} x {picture.width}")
         return Box(*box)
 
     def scaled(self, old: Size, new: Size) -> "Box":
-        """The same place of the picture after it was resized."""
+        """The same box after the picture was resized."""
         across, down = new.width / old.width, new.height / old.height
         return Box(
             round(self.left * across), round(self.top * down), round(self.right * across), round(self.bottom * down)

@@ -1,7 +1,7 @@
-"""A talking head from a portrait: load once, generate often. Tensors in, frames out.
+"""A talking head from a portrait: load a checkpoint once, generate clips often.
 
-Finished videos have 25 frames per second. A checkpoint may generate every second of them (`frame_samples` 1280), and
-the others are interpolated.
+Finished videos have 25 frames per second. If a checkpoint generates every second frame (`frame_samples` 1280), the
+others are interpolated.
 """
 
 from dataclasses import dataclass, replace
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from actalker.checkpoint import CheckpointConfig, Options, load_part, read_config
 from actalker.encoders.crops import guide_picture, region_masks
 from actalker.encoders.interface import Autoencoder, Encoders, LidEncoders
-from actalker.interpolation import doubled
+from actalker.interpolation import double_frame_rate
 from actalker.network import SpatialGuide, UNet
 from actalker.sampling import IsCancelled, OnStep, Scene, decode, denoise
 from actalker.shapes import FRAME_SAMPLES, Box, Size, render_size
@@ -28,21 +28,21 @@ Sound = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Controls:
-    """What drives the face."""
+    """Driving signals of a clip, and the face box of the portrait."""
 
     face: Box
-    """Where the portrait's face is, in the portrait's pixels."""
+    """Face box of the portrait, in its pixels."""
     audio_gate: bool = True
     motion_gate: bool = False
     driving: Picture | None = None
-    """(n, H, W, 3) frames at 25 per second, whose expression and pose an open motion gate follows."""
+    """(n, H, W, 3) frames at 25 per second. With an open motion gate, expression and pose follow them."""
     driving_face: Box | None = None
-    """Where the driving frames' face is, in their pixels; needed with them."""
+    """Face box of the driving frames, in their pixels; needed with them."""
     lids: NDArray[np.float32] | None = None
-    """(F,) how far the lids are shut in the frames to render, 0 to 1, behind a closed motion gate; for a talker that
-    `takes_lids`."""
+    """(F,) how far the eyelids are shut in the frames to render, 0 to 1. Only with a closed motion gate, and for a
+    talker with `takes_lids`."""
     span: tuple[int, int] | None = None
-    """Half-open range of frames at 25 per second to render; sound outside it is heard as context. None: all."""
+    """Half-open range of frames at 25 per second to render; None: all. The audio encoder gets all sound as context."""
 
     def __post_init__(self) -> None:
         if not (self.audio_gate or self.motion_gate):
@@ -55,51 +55,51 @@ class Controls:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a clip amounts to, known before anything is computed."""
+    """Frames and shapes of a clip, known before it is generated."""
 
     frames: int
     """Finished frames, 25 per second."""
     generated: int
-    """Frames that the network makes."""
+    """Frames that the network generates."""
     size: Size
-    """Of the finished frames."""
+    """Size of the finished frames."""
     noise_shape: tuple[int, int, int, int]
-    """Of the noise that `generate` takes: generated frames, then padding ones."""
+    """Shape of the noise for `generate`: generated frames, then padding."""
 
 
 class Talker:
-    """A checkpoint on a device. Not for use by two threads at once."""
+    """A checkpoint on a device, which generates clips. Not thread-safe."""
 
     def __init__(self, config: CheckpointConfig, parts: dict[str, nn.Module], device: str, dtype: torch.dtype) -> None:
         self.config, self.device, self.dtype = config, torch.device(device), dtype
-        self._unet = cast(UNet, _placed(parts["unet"], self.device, dtype))
-        self._guide = cast(SpatialGuide, _placed(parts["guide"], self.device, dtype))
-        # SVD's decoder overflows in fp16, and the encoders run once per clip: neither is worth the rounding.
+        self._unet = cast(UNet, _prepare(parts["unet"], self.device, dtype))
+        self._guide = cast(SpatialGuide, _prepare(parts["guide"], self.device, dtype))
+        # SVD's decoder overflows in fp16, so it runs in float32 then. The encoders always do: they run once per clip.
         self._picture_dtype = torch.float32 if dtype == torch.float16 else dtype
-        self._autoencoder = cast(Autoencoder, _placed(parts["autoencoder"], self.device, self._picture_dtype))
-        self._encoders = cast(Encoders, _placed(parts["encoders"], self.device, torch.float32))
+        self._autoencoder = cast(Autoencoder, _prepare(parts["autoencoder"], self.device, self._picture_dtype))
+        self._encoders = cast(Encoders, _prepare(parts["encoders"], self.device, torch.float32))
 
     @classmethod
     def load(cls, directory: Path, device: str = "cpu", dtype: torch.dtype = torch.float32) -> Self:
-        """Read a checkpoint directory. Raises WeightsError when it is not exactly one."""
+        """Load a checkpoint directory. Raises WeightsError if it is incomplete or inconsistent."""
         config = read_config(directory)
         parts = {part: load_part(directory, config, part) for part in ("unet", "guide", "autoencoder", "encoders")}
         return cls(config, parts, device, dtype)
 
     @property
     def options(self) -> Options:
-        """The checkpoint's own options: start from these, `dataclasses.replace` what you mean to change."""
+        """The checkpoint's default options. Use `dataclasses.replace` to change some."""
         return self.config.options
 
     @property
     def takes_lids(self) -> bool:
-        """Whether it blinks when told to, by `Controls.lids`, and never else: the published network does by itself."""
+        """Whether it blinks only by `Controls.lids` or a driving video. The published network also blinks by itself."""
         return isinstance(self._encoders, LidEncoders)
 
     def plan(self, portrait: Size, samples: int, controls: Controls, options: Options) -> Plan:
         """Frames, size and noise shape for a portrait of this size and so many sound samples (0 without sound).
 
-        Raises ValueError when there is nothing to render, or the controls do not reach.
+        Raises ValueError if there is nothing to render, or if sound or driving frames are too short.
         """
         available = _available(samples, controls)
         start, end = controls.span or (0, available)
@@ -127,9 +127,9 @@ class Talker:
     ) -> Picture:
         """Render the clip: frames (F, H, W, 3), F and H x W as `plan` says.
 
-        portrait: (H, W, 3) RGB; audio: (S,) mono at 16 kHz in [-1, 1], None only behind a closed audio gate; noise:
-        standard normal of `plan`'s shape. Raises ValueError for inputs that do not fit, CancelledError when asked to
-        stop.
+        portrait: (H, W, 3) RGB; audio: (S,) mono at 16 kHz in [-1, 1], None only with a closed audio gate; noise:
+        standard normal of `plan`'s shape. Raises ValueError for inputs that do not fit, CancelledError when `cancelled`
+        returns True.
         """
         if audio is None and controls.audio_gate:
             raise ValueError("an open audio gate needs sound")
@@ -140,8 +140,8 @@ class Talker:
         resized = self._resized(portrait, plan.size)
         scene = self._scene(portrait, resized, audio, controls, options, plan)
         sampling = options.sampling
-        if controls.lids is not None:  # a pass of their own would cost half as much again
-            sampling = replace(sampling, guidance=sampling.guidance.together())
+        if controls.lids is not None:  # without a pass of their own, which would cost 50 % more
+            sampling = replace(sampling, guidance=sampling.guidance.with_equal_scales())
         latents = denoise(
             self._unet,
             scene,
@@ -151,7 +151,7 @@ class Talker:
             cancelled=cancelled,
         )[: plan.generated]
         frames = self._frames(latents, resized, options)
-        return frames if self._stride == 1 else doubled(frames)[: plan.frames]
+        return frames if self._stride == 1 else double_frame_rate(frames)[: plan.frames]
 
     @property
     def _stride(self) -> int:
@@ -167,16 +167,16 @@ class Talker:
     def _scene(
         self, portrait: Picture, resized: Tensor, audio: Sound | None, controls: Controls, options: Options, plan: Plan
     ) -> Scene:
-        """Everything that the clip depends on, on the device and in the network's type."""
+        """Inputs of the clip, on the device and in the network's dtype."""
         box = controls.face.scaled(Size(*portrait.shape[:2]), plan.size).within(plan.size)
         gates = (controls.audio_gate, controls.motion_gate or controls.lids is not None)
         guide = guide_picture(box, resized[0] / 2 + 0.5, self.config.picture.guide)
-        silence = self._encoders.silence()
+        unconditional = self._encoders.unconditional()
         return Scene(
             reference=self._autoencoder.encode(resized.to(self._picture_dtype))[0].to(self.dtype),
             identity=self._encoders.identity(self._tensor(portrait), controls.face).to(self.dtype),
-            signals=self._signals(audio, controls, plan, silence),
-            silence=(silence[0].to(self.dtype), silence[1].to(self.dtype)),
+            signals=self._signals(audio, controls, plan, unconditional),
+            unconditional=(unconditional[0].to(self.dtype), unconditional[1].to(self.dtype)),
             masks=region_masks(box, plan.size, gates, options.regions).to(self.device),
             gates=gates,
             time_ids=torch.tensor(self.config.picture.time_ids, device=self.device),
@@ -184,22 +184,22 @@ class Talker:
         )
 
     def _signals(
-        self, audio: Sound | None, controls: Controls, plan: Plan, silence: tuple[Tensor, Tensor]
+        self, audio: Sound | None, controls: Controls, plan: Plan, unconditional: tuple[Tensor, Tensor]
     ) -> tuple[Tensor, ...]:
-        """Audio and motion tokens of the generated frames; unconditional ones behind a closed gate."""
+        """Audio and motion tokens of the generated frames; unconditional ones if the gate is closed."""
         start = controls.span[0] if controls.span else 0
-        chosen = slice(start, start + plan.frames, self._stride)
-        tokens = [quiet.expand(plan.generated, -1, -1) for quiet in silence]
+        generated = slice(start, start + plan.frames, self._stride)
+        tokens = [signal.expand(plan.generated, -1, -1) for signal in unconditional]
         if audio is not None and controls.audio_gate:
-            tokens[0] = self._encoders.audio(torch.from_numpy(audio).to(self.device))[chosen]
+            tokens[0] = self._encoders.audio(torch.from_numpy(audio).to(self.device))[generated]
         if controls.motion_gate and controls.driving is not None and controls.driving_face is not None:
-            tokens[1] = self._encoders.motion(self._tensor(controls.driving[chosen]), controls.driving_face)
+            tokens[1] = self._encoders.motion(self._tensor(controls.driving[generated]), controls.driving_face)
         elif controls.lids is not None and isinstance(self._encoders, LidEncoders):
             tokens[1] = self._encoders.lids(torch.from_numpy(controls.lids[:: self._stride]).to(self.device))
         return tuple(signal.to(self.dtype) for signal in tokens)
 
     def _frames(self, latents: Tensor, resized: Tensor, options: Options) -> Picture:
-        """Latents (n, Z, h, w) that began as the portrait (1, 3, H, W) -> frames (n, H, W, 3)."""
+        """Latents (n, Z, h, w) and resized portrait (1, 3, H, W) -> frames (n, H, W, 3)."""
         chunks = decode(
             self._autoencoder,
             latents.to(self._picture_dtype),
@@ -217,17 +217,17 @@ class Talker:
 
 
 def _available(samples: int, controls: Controls) -> int:
-    """Frames at 25 per second that every open gate can drive."""
-    reach = []
+    """Number of frames at 25 per second for which all open gates have a signal."""
+    limits = []
     if controls.audio_gate:
-        reach.append(samples // FRAME_SAMPLES)
+        limits.append(samples // FRAME_SAMPLES)
     if controls.motion_gate and controls.driving is not None:
-        reach.append(len(controls.driving))
-    return min(reach)
+        limits.append(len(controls.driving))
+    return min(limits)
 
 
-def _placed(module: nn.Module, device: torch.device, dtype: torch.dtype) -> nn.Module:
-    """On the device, in a type, convolutions in the layout that is fast there, without gradients."""
+def _prepare(module: nn.Module, device: torch.device, dtype: torch.dtype) -> nn.Module:
+    """The module on a device, in a dtype, for inference; convolution weights in channels_last, which is faster."""
     module.to(device=device, dtype=dtype).eval().requires_grad_(False)
     for weight in module.parameters():
         if weight.dim() == 4:

@@ -1,6 +1,6 @@
-"""From the published files to a checkpoint directory, once: pickles are read as tensors only and never again.
+"""Conversion of the published files to a checkpoint directory. Pickle files are read with `weights_only`.
 
-Where the files come from, and under which licences, is in docs/network.md. `renames.py` holds the one table of names.
+docs/network.md has the sources and licences of the files. `renames.py` has the table of tensor names.
 """
 
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ __all__ = ["SOURCES", "Conversion", "Source", "convert", "verify"]
 
 @dataclass(frozen=True)
 class Source:
-    """One published file, or a part of it, and where its tensors go."""
+    """One published file, or a part of it, and the module that its tensors belong to."""
 
     part: Part
     module: str
@@ -39,7 +39,7 @@ class Source:
     entry: str = ""
     """Entry of the file's top-level dictionary that holds the tensors; empty when it is the dictionary."""
     prefix: str = ""
-    """Only tensors with this prefix, without it; others belong to networks that are not used here."""
+    """Only tensors with this prefix are used, and it is removed; others belong to networks that are not used here."""
 
 
 SOURCES = (
@@ -58,24 +58,24 @@ SOURCES = (
     Source("encoders", "arcface", ("arcface/backbone.pth",)),
     Source("encoders", "whisper", ("whisper-tiny/model.safetensors",), prefix="model."),
 )
-"""Every tensor that is needed. `adapter_module-*.pth` is not: the UNet's file holds the same adapters."""
+"""All files that are needed. `adapter_module-*.pth` is not: the UNet's file has the same adapters."""
 
 
 @dataclass(frozen=True)
 class Conversion:
-    """What `convert` did."""
+    """Result of `convert`."""
 
     files: list[FileReport]
     unused: dict[str, list[str]] = field(default_factory=dict)
-    """Per source file, the tensors of networks that are not used here (Whisper's decoder, the expression file's
+    """By source file, the tensors of networks that are not used here (Whisper's decoder, the expression file's
     generator)."""
 
 
 def convert(source_dir: Path, target_dir: Path, config: CheckpointConfig | None = None) -> Conversion:
     """Convert the published files to a checkpoint and verify it.
 
-    Raises WeightsError, before anything is written, that lists every missing file, missing or left-over tensor and
-    wrong shape.
+    Raises WeightsError, before anything is written, with all missing files, missing or unexpected tensors and wrong
+    shapes.
     """
     config = config or CheckpointConfig()
     parts: dict[Part, dict[str, Tensor]] = {part: {} for part in PARTS}
@@ -101,12 +101,12 @@ def convert(source_dir: Path, target_dir: Path, config: CheckpointConfig | None 
 def place(source: Source, tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], list[str]]:
     """Tensors of one source under our names, and the names of those that belong to other networks.
 
-    Raises WeightsError when two of them would have one name.
+    Raises WeightsError if two of them have the same name.
     """
     used = {key.removeprefix(source.prefix): value for key, value in tensors.items() if key.startswith(source.prefix)}
-    if source.module == "whisper":  # its decoder, which writes text, has no place in a talking head
+    if source.module == "whisper":  # its text decoder is not used
         used = {key: value for key, value in used.items() if key.startswith("encoder.")}
-    taken = {f"{source.prefix}{key}" for key in used}
+    used_keys = {f"{source.prefix}{key}" for key in used}
     named: dict[str, Tensor] = {}
     for key, value in used.items():
         name = rename(source.module or source.part, key)
@@ -114,7 +114,7 @@ def place(source: Source, tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tens
         if name in named:
             raise WeightsError(f"{source.patterns[0]}: {key} and another tensor are both {name}")
         named[name] = value
-    return named, [key for key in tensors if key not in taken]
+    return named, [key for key in tensors if key not in used_keys]
 
 
 def _find(directory: Path, patterns: tuple[str, ...]) -> Path:
@@ -126,7 +126,7 @@ def _find(directory: Path, patterns: tuple[str, ...]) -> Path:
 
 
 def _entry(path: Path, entry: str) -> Mapping[str, Tensor]:
-    """Tensors of a file, memory-mapped; pickles with weights_only, which refuses everything but tensors."""
+    """Tensors of a file, memory-mapped. Pickle files are read with weights_only, which loads no other objects."""
     if path.suffix == ".safetensors":
         return load_file(path)
     try:
@@ -137,8 +137,8 @@ def _entry(path: Path, entry: str) -> Mapping[str, Tensor]:
         if entry not in content:
             raise WeightsError(f"{path.name} has no entry {entry!r}, only {', '.join(sorted(content))}")
         content = content[entry]
-    strangers = [key for key, value in content.items() if not isinstance(value, Tensor)]
-    if strangers:
-        raise WeightsError(f"{path.name} holds other things than tensors: {', '.join(strangers)}")
+    others = [key for key, value in content.items() if not isinstance(value, Tensor)]
+    if others:
+        raise WeightsError(f"{path.name} holds other things than tensors: {', '.join(others)}")
     tensors: Mapping[str, Tensor] = content
     return tensors

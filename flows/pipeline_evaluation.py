@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from actalker.puppet.clip import SAMPLE_RATE, Clip, asked_of, held_out_rondo
+from actalker.puppet.clip import SAMPLE_RATE, Clip, held_out_repeating_clip, target_clip
 from actalker.puppet.measure import Reader
-from actalker.training.evaluation import Curves, heard_scores, mixed_scores, moved_scores, truth_of
+from actalker.training.evaluation import Curves, audio_scores, combined_scores, motion_scores, truth_of
 from flows.batch import render_batch
 from flows.options import RenderOptions
 from tasks.job import FPS, Preset
@@ -54,7 +54,7 @@ def evaluate_pipeline(workspace: Path, seconds: int = 60) -> dict[str, RowScores
     Raises:
         RuntimeError: A row failed; the ledger in the workspace says why.
     """
-    clip, driver = (held_out_rondo(index, seconds * FPS, _STRETCH) for index in (0, 1))
+    clip, driver = (held_out_repeating_clip(index, seconds * FPS, _STRETCH) for index in (0, 1))
     manifest = check_manifest(_write_inputs(workspace / "inputs", clip, driver))
     state = render_batch(manifest, workspace, RenderOptions(Preset.DEMO), return_state=True)
     if not state.is_completed():
@@ -114,8 +114,8 @@ def score(
     if not joints:
         return RowScores(scores, 0, float("nan"), float("nan"))
     sound, motion = ROWS[name]
-    asked = asked_of(clip, driver if motion else None, sound=sound)
-    shown, drawn = _joint_steps(frames, joints), _joint_steps(asked.pictures(SIZE), joints)
+    target = target_clip(clip, driver if motion else None, sound=sound)
+    shown, drawn = _joint_steps(frames, joints), _joint_steps(target.pictures(SIZE), joints)
     worst = int(shown.argmax())
     return RowScores(scores, len(joints), float(shown[worst]), float(drawn[worst]))
 
@@ -135,8 +135,8 @@ def _part(curves: Curves, start: int) -> Curves:
 
 def _scores(name: str, made: Curves, truth: Curves, driven: Curves) -> dict[str, float]:
     if name == "both":
-        return mixed_scores(made, truth, driven)
-    return heard_scores(made, truth) if name == "sound" else moved_scores(made, driven)
+        return combined_scores(made, truth, driven)
+    return audio_scores(made, truth) if name == "sound" else motion_scores(made, driven)
 
 
 def markdown(minutes: Mapping[str, RowScores]) -> str:

@@ -15,7 +15,7 @@ from prefect import flow, get_run_logger
 from actalker.training import demo
 from actalker.training.charts import read_log, write_curves
 from actalker.training.evaluation import contact_sheet
-from actalker.training.loop import Metrics, OnMetrics, logged
+from actalker.training.loop import Metrics, OnMetrics, read_metrics
 from actalker.training.start import begin_from
 from actalker.training.takes import Video
 from tasks.errors import BadInput
@@ -75,7 +75,7 @@ def train_checkpoint(
         else:
             train(folder, plan, reporter(folder, plan, stage, on_step), footage=videos)
     for stage in stages:
-        if logged(folder / stage):
+        if read_metrics(folder / stage):
             publish_log(folder / stage)
     sample_sheet(folder, plan, demo.NETWORK)
     demo.export(folder, checkpoint, plan.config)
@@ -120,14 +120,14 @@ def _forwarded(run: Path, report: OnMetrics) -> Iterator[None]:
         ended = False
         while not ended:
             ended = over.wait(_LOOKED_EVERY_S)
-            for line in logged(run):
+            for line in read_metrics(run):
                 if line["step"] > reported:
                     reported = line["step"]
                     report(
                         int(reported), {name: figure for name, figure in line.items() if name not in {"step", "time_s"}}
                     )
 
-    before = max((line["step"] for line in logged(run)), default=0.0)
+    before = max((line["step"] for line in read_metrics(run)), default=0.0)
     with ThreadPoolExecutor(1) as thread:
         following = thread.submit(follow, before)
         try:

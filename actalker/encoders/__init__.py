@@ -1,1 +1,1 @@
-"""Portraits, sound and driving frames to condition tokens."""
+"""From portraits, sound and driving frames to condition tokens."""

@@ -1,4 +1,4 @@
-"""Who it is: the IResNet-50 of ArcFace (Deng et al., 2019), with InsightFace's tensor names.
+"""Identity embeddings: the IResNet-50 of ArcFace (Deng et al., 2019), with InsightFace's tensor names.
 
 Pictures are 112 x 112, RGB in [-1, 1].
 """
@@ -32,7 +32,7 @@ class Block(nn.Module):
 
 
 class ArcFace(nn.Module):
-    """Pictures of faces -> embeddings."""
+    """Pictures of faces -> identity embeddings."""
 
     def __init__(self, width: int = 64, counts: Sequence[int] = R50, outputs: int = 512) -> None:
         super().__init__()

@@ -1,12 +1,11 @@
-"""The demo's autoencoder between pictures and latents: a linear transform of patches, and a learned finish.
+"""The demo's autoencoder between pictures and latents: a linear transform of patches and a learned refinement.
 
 N pictures of H x W; C latent channels on a grid of h x w = H / 16, W / 16; P = 3 x 16 x 16 numbers of a patch.
 
-Trained from nothing on one core, SVD's autoencoder reached 20.7 dB in 4 minutes, where the principal components of
-patches give 31.6 dB at once. So encoder and decoder are linear. What the components lose of the portrait is kept and
-added to every frame, so that what holds still is exact; a small convolutional net over space and time carries the
-portrait to where things have moved, and cleans the result of what the network leaves behind: patch edges, grain and
-flicker.
+Trained from scratch on one core, SVD's autoencoder reached 20.7 dB in 4 minutes; the principal components of patches
+give 31.6 dB at once. So encoder and decoder are linear. The detail that the components lose of the portrait is added to
+every frame, so that regions without motion are exact. A small convolutional network over space and time, the finish,
+warps the portrait to where things have moved and removes artifacts: patch edges, grain and flicker.
 """
 
 from typing import NamedTuple
@@ -20,11 +19,11 @@ from actalker.encoders.widths import PatchWidths
 PATCH = 16
 """Pixels along the edge of a patch: the stride between latents."""
 FOLD = 4
-"""Pixels along each edge that the finish takes as channels."""
+"""Pixel unshuffle of the finish: its grid has 1 / 4 of the pixels along each edge."""
 
 
 class PatchAutoencoder(nn.Module):
-    """Principal components of patches, with a learned finish on the way back."""
+    """Principal components of patches, and a refinement network (`Finish`) after the linear decoder."""
 
     mean: Tensor
     basis: Tensor
@@ -42,36 +41,36 @@ class PatchAutoencoder(nn.Module):
         )
 
     def encode(self, pictures: Tensor) -> Tensor:
-        """(N, 3, H, W) in [-1, 1] -> (N, C, h, w), about of unit size."""
+        """(N, 3, H, W) in [-1, 1] -> (N, C, h, w) of about unit size."""
         patches = F.pixel_unshuffle(pictures, PATCH)  # (N, P, h, w)
         components = torch.einsum("nphw,pc->nchw", patches - self.mean[:, None, None], self.basis)
         return components * self.scale[:, None, None]
 
-    def linear(self, latents: Tensor) -> Tensor:
-        """The best linear guess of the pictures: (N, C, h, w) -> (N, 3, H, W)."""
+    def decode_linear(self, latents: Tensor) -> Tensor:
+        """Inverse transform, without the finish: (N, C, h, w) -> (N, 3, H, W)."""
         components = latents / self.scale[:, None, None]
         patches = torch.einsum("nchw,pc->nphw", components, self.basis) + self.mean[:, None, None]
         return F.pixel_shuffle(patches, PATCH)
 
-    def lost(self, portrait: Tensor) -> Tensor:
-        """What encoding loses of a portrait: (3, H, W) -> (3, H, W)."""
-        return portrait - self.linear(self.encode(portrait[None]))[0]
+    def lost_detail(self, portrait: Tensor) -> Tensor:
+        """Error of encoding and linear decoding: (3, H, W) -> (3, H, W), to be added."""
+        return portrait - self.decode_linear(self.encode(portrait[None]))[0]
 
     def decode(self, latents: Tensor, frames: int, portrait: Tensor) -> Tensor:
         """Latents (N, C, h, w) of N / `frames` clips, one after the other -> (N, 3, H, W), about in [-1, 1].
 
-        portrait: (3, H, W) of them all.
+        portrait: (3, H, W) of all clips.
         """
-        lost = self.lost(portrait)
-        finished: Finished = self.finish(self.linear(latents) + lost, portrait, lost, frames)
+        lost_detail = self.lost_detail(portrait)
+        finished: Finished = self.finish(self.decode_linear(latents) + lost_detail, portrait, lost_detail, frames)
         return finished.pictures
 
     @torch.no_grad()
     def fit(self, patches: Tensor, weights: Tensor) -> None:
-        """Set the transform from patches (M, P), weighted (M,): components of the greatest weighted variance.
+        """Set the transform to the principal components of patches (M, P) with weights (M,).
 
-        The few strong ones, which are colours, are damped to the root of their spread, so that one noise level suits
-        all; the others keep their size. Whitening them all would give faint details the same say as shapes.
+        The few components with a standard deviation s above 1, which are colours, are scaled to sqrt(s), so that one
+        noise level suits all. The others keep their scale: whitening would give faint details the weight of shapes.
         """
         share = (weights / weights.sum()).double()[:, None]
         rows = patches.double()
@@ -85,26 +84,29 @@ class PatchAutoencoder(nn.Module):
 
 
 class Finished(NamedTuple):
-    """What the finish makes, (N, 3, H, W) each."""
+    """Outputs of the finish, (N, 3, H, W) each."""
 
     pictures: Tensor
-    carried: Tensor
-    """The portrait carried to where it is seen in each of them."""
+    warped: Tensor
+    """The portrait, warped to each picture."""
     painted: Tensor
-    """The pictures without anything finer than the grid of 1/4."""
+    """Low-resolution pictures: predicted on the grid of 1/4, upsampled."""
 
 
 class Finish(nn.Module):
-    """Residual convolutions over space and over neighbouring frames, on a grid of 1/4; it starts as the identity.
+    """Refinement network: residual convolutions over space and neighbouring frames, on a grid of 1/4.
 
-    It is told the portrait, so that it can tell grain from movement, and which detail was taken over from it. First it
-    looks at the whole eye or mouth, on a grid of 1/8, and says from where in the portrait every place has come: a chin,
-    a beard or a brow that has moved is the portrait's own, as sharp as it was, at another place (as in Siarohin et al.
-    2019, "First order motion model", section 3.2; here the movement is read from the pictures alone). Then, with that
-    in sight, it paints what the portrait does not have, as a closed lid, without detail. And it says for every pixel
-    what to add, and how much is to go of five things: the portrait's detail; what has changed, as on a cheek where
-    nothing moves; what is finer than the grid; what differs from the portrait carried there; and what differs from the
-    painting. To add the exact opposite of any of them is more than its few channels can.
+    Its inputs are the decoded pictures, the portrait, and the lost detail that was added to the pictures. From the
+    portrait it can distinguish grain from motion. It starts as the identity. It predicts, in this order:
+
+    1. an optical flow, by which the portrait is warped to each picture. A chin, beard or brow that has moved stays as
+       sharp as in the portrait (as in Siarohin et al. 2019, "First order motion model", section 3.2; here the flow is
+       estimated from the pictures alone). Features on a grid of 1/8 cover a whole eye or mouth;
+    2. from the warped portrait too, a low-resolution picture, for what the portrait does not show: a closed eyelid;
+    3. for every pixel, what to add, and five weights. They say how much to remove of: the lost detail; the difference
+       to the portrait (errors on a cheek that does not move); detail finer than the grid; the difference to the warped
+       portrait; the difference to the low-resolution picture. Without these weights the network would have to predict
+       the exact negative of each, for which it has too few channels.
     """
 
     def __init__(self, width: int, blocks: int, coarse_width: int, coarse_blocks: int) -> None:
@@ -120,65 +122,65 @@ class Finish(nn.Module):
         self.after = nn.ModuleList(FinishBlock(width) for _ in range(blocks - before))
         self.paint = nn.Conv2d(width, 3, 3, padding=1)
         self.conv_out = nn.Conv2d(width, planes + 5 * FOLD * FOLD, 3, padding=1)
-        for silent in (self.up, self.flow, self.see_carried, self.paint, self.conv_out):
-            for weight in silent.parameters():
+        for layer in (self.up, self.flow, self.see_carried, self.paint, self.conv_out):
+            for weight in layer.parameters():
                 nn.init.zeros_(weight)
 
-    def forward(self, pictures: Tensor, portrait: Tensor, lost: Tensor, frames: int) -> Finished:
-        """Clean pictures (N, 3, H, W) of N / `frames` clips of one portrait, (3, H, W) as what it lost."""
-        told = torch.cat([pictures, portrait.expand_as(pictures), lost.expand_as(pictures)], dim=1)
-        x = self.conv_in(F.pixel_unshuffle(told, FOLD).contiguous(memory_format=torch.channels_last))
+    def forward(self, pictures: Tensor, portrait: Tensor, lost_detail: Tensor, frames: int) -> Finished:
+        """Refine pictures (N, 3, H, W) of N / `frames` clips of one portrait; it and its lost detail are (3, H, W)."""
+        inputs = torch.cat([pictures, portrait.expand_as(pictures), lost_detail.expand_as(pictures)], dim=1)
+        x = self.conv_in(F.pixel_unshuffle(inputs, FOLD).contiguous(memory_format=torch.channels_last))
         for block in self.before:
             x = block(x, frames)
-        seen = self.down(F.silu(x))
+        coarse = self.down(F.silu(x))
         for block in self.coarse:
-            seen = block(seen, frames)
-        x = x + F.interpolate(self.up(F.silu(seen)), scale_factor=2.0, mode="bilinear")
-        moved = carry(portrait, self.flow(F.silu(x))).to(pictures.dtype)
-        unlike = F.pixel_unshuffle(moved - pictures, FOLD).contiguous(memory_format=torch.channels_last)
-        x = x + self.see_carried(unlike)
+            coarse = block(coarse, frames)
+        x = x + F.interpolate(self.up(F.silu(coarse)), scale_factor=2.0, mode="bilinear")
+        warped = warp(portrait, self.flow(F.silu(x))).to(pictures.dtype)
+        difference = F.pixel_unshuffle(warped - pictures, FOLD).contiguous(memory_format=torch.channels_last)
+        x = x + self.see_carried(difference)
         for block in self.after:
             x = block(x, frames)
         x = F.silu(x)
-        painted = _finer(F.avg_pool2d(portrait, FOLD) + self.paint(x))
-        found = F.pixel_shuffle(self.conv_out(x), FOLD)
-        added, faded, calmed, smoothed, carried, covered = torch.split(found, [3, 1, 1, 1, 1, 1], dim=1)
-        changes = (
-            faded * lost,
-            calmed * (pictures - portrait),
-            smoothed * (pictures - _finer(F.avg_pool2d(pictures, FOLD))),
-            carried * (pictures - moved),
-            covered * (pictures - painted),
+        painted = _upsample(F.avg_pool2d(portrait, FOLD) + self.paint(x))
+        output = F.pixel_shuffle(self.conv_out(x), FOLD)
+        added, of_detail, of_change, of_fine, of_warped, of_painted = torch.split(output, [3, 1, 1, 1, 1, 1], dim=1)
+        removed = (
+            of_detail * lost_detail,
+            of_change * (pictures - portrait),
+            of_fine * (pictures - _upsample(F.avg_pool2d(pictures, FOLD))),
+            of_warped * (pictures - warped),
+            of_painted * (pictures - painted),
         )
-        return Finished(pictures + added - sum(changes), moved, painted)
+        return Finished(pictures + added - sum(removed), warped, painted)
 
 
-def _finer(x: Tensor) -> Tensor:
-    """(N, C, H / 4, W / 4) -> (N, C, H, W), between its values."""
+def _upsample(x: Tensor) -> Tensor:
+    """(N, C, H / 4, W / 4) -> (N, C, H, W), bilinear."""
     return F.interpolate(x, scale_factor=float(FOLD), mode="bilinear")
 
 
-def carry(portrait: Tensor, flow: Tensor) -> Tensor:
-    """The portrait, every place taken from where it was (backward warping, bilinear), in float32.
+def warp(portrait: Tensor, flow: Tensor) -> Tensor:
+    """Backward warping of the portrait, bilinear, in float32.
 
     Args:
         portrait: (3, H, W)
-        flow: (N, 2, H / 4, W / 4): how far right and down of every place its origin lies, in units of 4 pixels.
+        flow: (N, 2, H / 4, W / 4) displacement from each position to its source, right and down, in units of 4 pixels.
 
     Returns:
         (N, 3, H, W)
     """
     height, width = portrait.shape[1:]
     with torch.autocast(flow.device.type, enabled=False):
-        pixels = FOLD * _finer(flow.float())
-        place = F.affine_grid(torch.eye(2, 3, device=flow.device)[None], [1, 1, height, width], align_corners=False)
-        away = pixels.movedim(1, 3) * pixels.new_tensor([2 / width, 2 / height])  # edges run from -1 to 1
+        pixels = FOLD * _upsample(flow.float())
+        grid = F.affine_grid(torch.eye(2, 3, device=flow.device)[None], [1, 1, height, width], align_corners=False)
+        offsets = pixels.movedim(1, 3) * pixels.new_tensor([2 / width, 2 / height])  # edges are at -1 and 1
         sources = portrait.float().expand(len(flow), -1, -1, -1)
-        return F.grid_sample(sources, place + away, padding_mode="border", align_corners=False)
+        return F.grid_sample(sources, grid + offsets, padding_mode="border", align_corners=False)
 
 
 class FinishBlock(nn.Module):
-    """Two residual convolutions: over three neighbouring frames, then over 3 x 3 places."""
+    """Two residual convolutions: over three neighbouring frames, then over 3 x 3 positions."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -194,9 +196,9 @@ class FinishBlock(nn.Module):
 
 
 class TimeConv(nn.Conv3d):
-    """A (3, 1, 1) convolution done as one over an image of F x (h w).
+    """A (3, 1, 1) convolution, computed as a two-dimensional one over an image of F x (h w).
 
-    Faster on a CPU; and torch 2.13's bf16 gradient of the three-dimensional one is not finite for clips of two frames.
+    It is faster on a CPU. Also, torch 2.13's bf16 gradient of Conv3d is not finite for clips of two frames.
     """
 
     def forward(self, x: Tensor) -> Tensor:

@@ -1,6 +1,6 @@
-"""Encoders and autoencoders as a checkpoint's configuration names them.
+"""Builds the encoders and the autoencoder that a checkpoint's configuration selects.
 
-The classes are imported on demand: each kind brings a large library, and nobody needs all.
+The classes are imported on demand: each kind needs a large library, and a checkpoint uses one kind.
 """
 
 # ruff: noqa: PLC0415

@@ -13,19 +13,19 @@ from torch import Tensor
 from actalker.shapes import Box, Size
 
 RegionRule = Literal["paper", "released"]
-"""Both gates open: `paper` gives the lower half of the face to audio and the upper to motion; `released`, the published
-script, overwrites both with ones, so that the signals compete for the whole picture."""
+"""Masks with both gates open. `paper`: audio has the lower half of the face, motion the upper. `released`: both are
+ones, as in the published script, so that both signals act on the whole picture."""
 
 GuideKind = Literal["box", "portrait", "place"]
-"""What stands inside the face box of the guide's picture, which is black elsewhere: white (`box`, as published), the
-portrait itself, or `place`: white in the first channel, and in the others how far right and how far down in the box a
-pixel lies, from 0 to 1. A network that is trained from nothing need not find out by itself where a mouth belongs."""
+"""Content of the face box in the guide's picture, which is black elsewhere. `box`: white, as published. `portrait`: the
+portrait. `place`: white in the first channel; the others are the x and y coordinates in the box, 0 to 1. A network that
+is trained from scratch then need not learn where in the box the mouth is."""
 
 MASK_MARGIN = (6, 5)
 """The face box is enlarged by 1.2 before it is split into regions."""
 
 HEAD_MARGIN = (3, 2)
-"""The head crop of the pose network is the face box enlarged by 1.5: it needs hair and chin."""
+"""The head crop of the pose network is the face box enlarged by 1.5, so that hair and chin are inside."""
 
 
 def region_masks(box: Box, size: Size, gates: Sequence[bool], rule: RegionRule = "paper") -> Tensor:
@@ -47,7 +47,7 @@ def region_masks(box: Box, size: Size, gates: Sequence[bool], rule: RegionRule =
 
 
 def guide_picture(box: Box, portrait: Tensor, kind: GuideKind) -> Tensor:
-    """What the spatial guide sees (3, H, W), for a portrait (3, H, W) and its face box."""
+    """Input of the spatial guide (3, H, W), for a portrait (3, H, W) and its face box."""
     picture = torch.zeros_like(portrait)
     rows, columns = slice(box.top, box.bottom), slice(box.left, box.right)
     picture[:, rows, columns] = portrait[:, rows, columns] if kind == "portrait" else 1
@@ -59,7 +59,7 @@ def guide_picture(box: Box, portrait: Tensor, kind: GuideKind) -> Tensor:
 
 
 def crop(pictures: Tensor, box: Box, edge: int) -> Tensor:
-    """(N, 3, H, W) -> (N, 3, edge, edge): the part in `box`, which is cut to the picture, resized."""
+    """(N, 3, H, W) -> (N, 3, edge, edge): the part inside both `box` and picture, resized."""
     box = box.within(Size(*pictures.shape[-2:]))
     part = pictures[..., box.top : box.bottom, box.left : box.right]
     return F.interpolate(part, (edge, edge), mode="bilinear", align_corners=False, antialias=True)

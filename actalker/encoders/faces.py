@@ -1,4 +1,4 @@
-"""Where the face is: detectors behind one interface, and the rules that a usable portrait keeps.
+"""Face detection: detectors with one interface, and the checks for a usable portrait.
 
 Pictures are uint8 RGB (H, W, 3), boxes in their pixels.
 """
@@ -22,11 +22,11 @@ class Face:
 
     box: Box
     turn: float
-    """How far it is turned away: 0 frontal, 1 profile."""
+    """Rotation away from the camera: 0 frontal, 1 profile."""
 
 
 class FaceDetector(Protocol):
-    """Anything that finds faces."""
+    """Interface of the face detectors."""
 
     def detect(self, picture: Picture) -> list[Face]:
         """All faces, largest first."""
@@ -34,17 +34,17 @@ class FaceDetector(Protocol):
 
 @dataclass(frozen=True)
 class FaceLimits:
-    """What is too small and too far turned."""
+    """Limits of size and rotation for a usable face."""
 
     min_edge: int = 64
     """Shorter edge of the box in pixels."""
     min_share: float = 0.12
-    """Shorter edge of the box against the shorter edge of the picture."""
+    """Shorter edge of the box, as a share of the shorter edge of the picture."""
     max_turn: float = 0.5
 
 
 class FaceError(ValueError):
-    """The portrait cannot be used; the message says why, with the numbers, and what to do."""
+    """The portrait cannot be used. The message gives the reason, the numbers and the remedy."""
 
 
 def select_face(faces: list[Face], picture: Size, limits: FaceLimits) -> Box:
@@ -66,7 +66,7 @@ def select_face(faces: list[Face], picture: Size, limits: FaceLimits) -> Box:
 
 
 def check_box(box: Box, picture: Size, limits: FaceLimits) -> Box:
-    """A box given by hand, after the rules that apply to it. Raises FaceError."""
+    """The box, if it lies inside the picture and is large enough. Raises FaceError otherwise."""
     if box.left < 0 or box.top < 0 or box.right > picture.width or box.bottom > picture.height:
         raise FaceError(
             f"the face box (columns {box.left} to {box.right}, rows {box.top} to {box.bottom}) reaches out of the "
@@ -86,9 +86,9 @@ def _check_size(box: Box, picture: Size, limits: FaceLimits) -> None:
 
 
 class HaarDetector:
-    """OpenCV's own cascades: offline, without a model file. Knows frontal from profile, nothing between.
+    """OpenCV's Haar cascades, which come with OpenCV. They distinguish frontal and profile faces, nothing between.
 
-    Profiles are searched only where no frontal face is, because the profile cascade also answers to frontal ones.
+    Profiles are searched only if there is no frontal face, because the profile cascade also detects frontal faces.
     """
 
     def __init__(self) -> None:
@@ -97,7 +97,7 @@ class HaarDetector:
         self._profile = _cascade(folder / "haarcascade_profileface.xml")
 
     def detect(self, picture: Picture) -> list[Face]:
-        """Frontal faces (turn 0); failing that, profiles to either side (turn 1)."""
+        """Frontal faces (turn 0); if there is none, profiles to either side (turn 1)."""
         grey = np.asarray(cv2.equalizeHist(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)), np.uint8)
         width = grey.shape[1]
         found = [Face(box, 0.0) for box in _find(self._frontal, grey)]
@@ -111,7 +111,7 @@ class HaarDetector:
 
 
 class YuNetDetector:
-    """OpenCV's YuNet network, from the user's own ONNX file: finds turned faces and measures the turn."""
+    """OpenCV's YuNet network, from an ONNX file of the user. It also detects turned faces and measures the turn."""
 
     def __init__(self, model: Path, min_score: float = 0.7) -> None:
         if not model.is_file():

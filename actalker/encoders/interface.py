@@ -1,4 +1,4 @@
-"""What every set of encoders and every autoencoder offers. Each is a `torch.nn.Module` with these methods.
+"""Interfaces of the condition encoders and the autoencoders. Each is a `torch.nn.Module` with these methods.
 
 Sound is (S,) mono at 16 kHz in [-1, 1]; D is the token width of the network.
 """
@@ -22,16 +22,16 @@ class Encoders(Protocol):
     def motion(self, frames: Tensor, box: Box) -> Tensor:
         """Driving frames and their common face box -> tokens (n, T, D)."""
 
-    def silence(self) -> tuple[Tensor, Tensor]:
-        """Unconditional tokens of audio and motion, (T, D) each."""
+    def unconditional(self) -> tuple[Tensor, Tensor]:
+        """Unconditional tokens of audio and motion, (T, D) each: for closed gates and for guidance."""
 
 
 @runtime_checkable
 class LidEncoders(Protocol):
-    """Encoders that can say of a face that it blinks, with nobody's frames to show it."""
+    """Encoders that can make a face blink without driving frames."""
 
     def lids(self, shut: Tensor) -> Tensor:
-        """How far the lids are shut in each of n frames, (n,) from 0 to 1 -> motion tokens (n, T, D)."""
+        """How far the eyelids are shut in each of n frames, (n,) from 0 to 1 -> motion tokens (n, T, D)."""
 
 
 class Autoencoder(Protocol):
@@ -45,5 +45,5 @@ class Autoencoder(Protocol):
     def decode(self, latents: Tensor, frames: int, portrait: Tensor) -> Tensor:
         """Latents of N / frames clips, one after the other -> pictures.
 
-        portrait: (3, H, W) in [-1, 1], what the clips began with. Detail that the encoding lost may be taken from it.
+        portrait: (3, H, W) in [-1, 1], of all clips. The decoder may take detail from it that encoding lost.
         """

@@ -1,4 +1,4 @@
-"""From encoder features to condition tokens: the published projections of audio, identity and motion.
+"""Published projections of audio, identity and motion, from encoder features to condition tokens.
 
 F frames or B samples; D = token width of the network.
 """
@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 
 class AudioProjection(nn.Module):
-    """Ten steps of all encoder layers -> the audio tokens of one frame."""
+    """Ten encoder steps of all layers -> the audio tokens of one frame."""
 
     def __init__(self, features: int, hidden: int, tokens: int, width: int) -> None:
         super().__init__()
@@ -42,7 +42,7 @@ class IdentityProjection(nn.Module):
 
 
 class ExpressionProjection(nn.Module):
-    """Expression features -> the part of the motion token that the six pose numbers leave free."""
+    """Expression features -> the motion token without its last six numbers, which are the pose."""
 
     def __init__(self, features: int, width: int) -> None:
         super().__init__()

@@ -15,11 +15,11 @@ from actalker.shapes import Box, Size
 POSE_VALUES = 6
 MOTION_EDGE = 256
 FRAMES_AT_ONCE = 16
-"""Driving frames in the expression and pose networks at a time: bounds memory."""
+"""Batch size of the expression and pose networks; limits memory."""
 
 
 class PublishedEncoders(nn.Module):
-    """See `Encoders` for the methods. In `eval` mode always: ArcFace's normalisation must not follow the batch."""
+    """See `Encoders` for the methods. In `eval` mode: ArcFace's batch normalisation must not depend on the batch."""
 
     def __init__(self, widths: PublishedWidths) -> None:
         super().__init__()
@@ -33,7 +33,7 @@ class PublishedEncoders(nn.Module):
         self.expression_network = expression_network()
         self.expression_projection = ExpressionProjection(512, widths.tokens - POSE_VALUES)
         self.pose_network = pose_network()
-        self._silent_audio = (STEPS_PER_FRAME, states, widths.whisper)
+        self._audio_features = (STEPS_PER_FRAME, states, widths.whisper)
         self.eval()
 
     def audio(self, samples: Tensor) -> Tensor:
@@ -49,7 +49,7 @@ class PublishedEncoders(nn.Module):
         return result
 
     def motion(self, frames: Tensor, box: Box) -> Tensor:
-        """(n, 3, H, W) -> (n, 1, D): expression, rotation, translation; the last is zero, as the network knows it."""
+        """(n, 3, H, W) -> (n, 1, D): expression, rotation, translation; the translation is zero, as published."""
         head = box.enlarged(*HEAD_MARGIN, within=Size(*frames.shape[-2:]))
         tokens = []
         for part in torch.split(frames, FRAMES_AT_ONCE):
@@ -58,10 +58,10 @@ class PublishedEncoders(nn.Module):
             tokens.append(torch.cat([expression, rotation, 0 * translation], dim=1))
         return torch.cat(tokens)[:, None]
 
-    def silence(self) -> tuple[Tensor, Tensor]:
+    def unconditional(self) -> tuple[Tensor, Tensor]:
         """Audio: the projection of zeros, (32, D). Motion: the projection of zeros and six zeros, (1, D)."""
         weight = self.audio_projection.proj1.weight
-        audio: Tensor = self.audio_projection(weight.new_zeros(self._silent_audio))
+        audio: Tensor = self.audio_projection(weight.new_zeros(self._audio_features))
         expression = self.expression_projection(weight.new_zeros(1, 512))
         return audio, F.pad(expression, (0, POSE_VALUES))
 

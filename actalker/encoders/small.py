@@ -1,6 +1,6 @@
-"""Small encoders for the demo checkpoint: sound, identity and motion to a few dozen numbers a frame.
+"""Small encoders of the demo checkpoint: mouth shapes from sound, identity and gestures from face crops.
 
-N frames. The published encoders (Whisper, ArcFace, ResNets) know real voices and faces; these know the puppet's.
+N frames. The published encoders (Whisper, ArcFace, ResNets) are for real voices and faces, these for the drawn ones.
 """
 
 from itertools import pairwise
@@ -21,26 +21,27 @@ _HIDDEN = 128  # of the projections
 _FLOOR = 1e-6
 
 VISEMES = ("open", "wide", "round", "tongue")
-"""What the audio encoder hears: the shape of the mouth, in units of `Face`."""
+"""Output of the audio encoder: the shape of the mouth, in units of `Face`."""
 
 MOTION_SIGNALS = ("open", "wide", "round", "tongue", "brow", "blink", "smile", "gaze_x", "gaze_y", "roll_deg", "yaw")
-"""What the motion encoder reads off a face, in units of `Face`; the roll in degrees. Position is not among them, as in
-the published network, whose translation is multiplied by zero."""
+"""Output of the motion encoder, in units of `Face`; the roll in degrees. The position is left out, as in the published
+network, which multiplies the translation by zero."""
 
 
 VISEME_SPREAD = (0.2, 0.3, 0.3, 0.2)
-"""Usual spreads of `VISEMES`: what the network takes is of unit size."""
+"""Typical spreads of `VISEMES`. They are divided by it, so that the inputs of the projection have unit size."""
 MOTION_SPREAD = (0.2, 0.3, 0.3, 0.2, 0.3, 0.2, 0.1, 0.2, 0.15, 0.4, 0.15)
-"""Usual spreads of `MOTION_SIGNALS`; a third of it for the smile, which moves the fewest pixels and is learned last."""
+"""The same for `MOTION_SIGNALS`, but a third of it for the smile: it moves the fewest pixels and is learned last."""
 
 
 def log_mel(audio: Tensor) -> Tensor:
     """Audio (S,) at 16 kHz in [-1, 1] -> (S / 160, 80) at 100 Hz, 0 in silence to about 2; Whisper's filter bank.
 
-    Unlike Whisper's own function it does not scale by the loudest moment of the clip, so that a frame's numbers do not
-    depend on what is said elsewhere.
+    Unlike in Whisper's function, the maximum of the clip does not scale it, so that the values of a frame do not depend
+    on distant frames.
     """
-    spectrum = torch.stft(audio, N_FFT, HOP_LENGTH, window=torch.hann_window(N_FFT), return_complex=True)
+    window = torch.hann_window(N_FFT, device=audio.device)
+    spectrum = torch.stft(audio, N_FFT, HOP_LENGTH, window=window, return_complex=True)
     power = spectrum[:, :-1].abs() ** 2  # (201, S / 160)
     mel: Tensor = mel_filters(audio.device, MELS) @ power
     return ((mel.clamp_min(_FLOOR) / _FLOOR).log10() / 4).T.contiguous()
@@ -52,10 +53,10 @@ def frame_mel(audio: Tensor) -> Tensor:
 
 
 class AudioEncoder(nn.Module):
-    """Sound to the shape of the mouth that makes it, by convolutions over time: it hears 360 ms either side of a frame.
+    """Sound to mouth shapes, by convolutions over time. The receptive field is 360 ms on either side of a frame.
 
-    Its features are what they are called, `VISEMES`, so that the network can be trained on the true shapes while the
-    encoder is trained on sound, and either replaced alone.
+    The features are the `VISEMES` themselves. So the network can be trained on the true mouth shapes, independently of
+    this encoder, and either can be replaced alone.
     """
 
     def __init__(self, width: int = 192, blocks: int = 3) -> None:
@@ -69,7 +70,7 @@ class AudioEncoder(nn.Module):
 
     def forward(self, mel: Tensor) -> Tensor:
         """(B, 4 N, 80) -> `VISEMES` (B, N, 4)."""
-        # Of a frame's four steps, the third begins in its middle: moved to the front, that is where strides land.
+        # The third of a frame's four steps begins at the frame's middle. The shift moves it to where the strides are.
         x = F.gelu(self.conv_in(F.pad(mel, (0, 0, -2, 2)).transpose(1, 2)))
         x = F.gelu(self.halve(x))
         for block in self.fine:
@@ -95,7 +96,7 @@ class ConvBlock(nn.Module):
 
 
 class CropEncoder(nn.Module):
-    """A conv net over a 64 x 64 crop of the face."""
+    """A convolutional network on a 64 x 64 crop of the face."""
 
     def __init__(self, outputs: int, width: int = 32) -> None:
         super().__init__()
@@ -113,7 +114,7 @@ class CropEncoder(nn.Module):
 
 
 class IdentityEncoder(CropEncoder):
-    """Who it is: a point on the unit sphere."""
+    """Identity embedding on the unit sphere."""
 
     def __init__(self, features: int = 64) -> None:
         super().__init__(features)
@@ -124,14 +125,14 @@ class IdentityEncoder(CropEncoder):
 
 
 class MotionEncoder(CropEncoder):
-    """What the face does: the values of `MOTION_SIGNALS`, whoever it is."""
+    """`MOTION_SIGNALS` of a face, independent of the identity: (N, 3, 64, 64) in [-1, 1] -> (N, 11)."""
 
     def __init__(self) -> None:
         super().__init__(len(MOTION_SIGNALS))
 
 
 class SmallEncoders(nn.Module):
-    """See `Encoders` for the methods; features are what the convolutions give, tokens what the network takes."""
+    """See `Encoders` for the methods. Features are outputs of the three encoders, tokens inputs of the network."""
 
     def __init__(self, widths: SmallWidths) -> None:
         super().__init__()
@@ -140,7 +141,7 @@ class SmallEncoders(nn.Module):
         self.motion_encoder = MotionEncoder()
         self.audio_projection = AudioProjection(len(VISEMES), _HIDDEN, widths.audio_tokens, widths.tokens)
         self.identity_projection = IdentityProjection(widths.identity_features, _HIDDEN, widths.tokens)
-        # No normalisation as in the published one: the size of a gesture is what it says.
+        # Without the normalisation of the published projection: the magnitude of a gesture must be kept.
         self.motion_projection = nn.Sequential(
             nn.Linear(len(MOTION_SIGNALS), _HIDDEN), nn.SiLU(), nn.Linear(_HIDDEN, widths.tokens)
         )
@@ -173,20 +174,23 @@ class SmallEncoders(nn.Module):
         return self.motion_tokens(self.motion_encoder(face_crops(frames, box)))
 
     def lids(self, shut: Tensor) -> Tensor:
-        """(n,) from 0, open, to 1 -> (n, 1, D): nothing else moves."""
+        """(n,) from 0, open, to 1, shut -> (n, 1, D); all other signals are zero."""
         signals = shut.new_zeros(len(shut), len(MOTION_SIGNALS))
         signals[:, MOTION_SIGNALS.index("blink")] = shut
         return self.motion_tokens(signals)
 
-    def silence(self) -> tuple[Tensor, Tensor]:
-        """Zeros. Features of zero would be a resting mouth and face, which is what a pause between sentences asks for:
-        the network could not tell it from being told nothing, and opened the mouth as far as it is on average."""
+    def unconditional(self) -> tuple[Tensor, Tensor]:
+        """Zero tokens, not the tokens of zero features.
+
+        Zero features are a face at rest, which is the correct condition in a pause of speech. When they also stood for
+        "no condition", the network opened the mouth in pauses as far as it is open on average.
+        """
         audio = self.audio_projection
         zeros = audio.norm.weight.new_zeros
         return zeros(audio.tokens, audio.width), zeros(1, audio.width)
 
 
 def face_crops(pictures: Tensor, box: Box) -> Tensor:
-    """(N, 3, H, W) in [0, 1] -> what identity and motion encoder see, (N, 3, 64, 64) in [-1, 1]."""
+    """Inputs of the identity and motion encoders: (N, 3, H, W) in [0, 1] -> (N, 3, 64, 64) in [-1, 1]."""
     face = box.enlarged(*MASK_MARGIN, within=Size(*pictures.shape[-2:]))
     return crop(pictures, face, CROP) * 2 - 1

@@ -1,4 +1,4 @@
-"""Between pictures and latents: SVD's variational autoencoder, whose decoder looks at neighbouring frames."""
+"""SVD's variational autoencoder, whose decoder also convolves over neighbouring frames."""
 
 import torch
 from diffusers import AutoencoderKLTemporalDecoder
@@ -8,7 +8,7 @@ from actalker.encoders.widths import SvdWidths
 
 
 class SvdAutoencoder(nn.Module):
-    """Diffusers' AutoencoderKLTemporalDecoder behind the methods of `Autoencoder`."""
+    """Diffusers' AutoencoderKLTemporalDecoder with the methods of `Autoencoder`."""
 
     def __init__(self, widths: SvdWidths) -> None:
         super().__init__()
@@ -21,7 +21,7 @@ class SvdAutoencoder(nn.Module):
         )
 
     def encode(self, pictures: Tensor) -> Tensor:
-        """(N, 3, H, W) in [-1, 1] -> the most likely latents (N, Z, H / 8, W / 8)."""
+        """(N, 3, H, W) in [-1, 1] -> the mode of the latents (N, Z, H / 8, W / 8)."""
         folded = pictures.contiguous(memory_format=torch.channels_last)
         mode: Tensor = self.model.encode(folded).latent_dist.mode()
         return mode
@@ -29,7 +29,7 @@ class SvdAutoencoder(nn.Module):
     def decode(self, latents: Tensor, frames: int, portrait: Tensor) -> Tensor:
         """Latents (N, Z, h, w) of N / `frames` clips, one after the other -> (N, 3, 8 h, 8 w), about in [-1, 1].
 
-        As published, it draws every detail anew: `portrait` is not looked at.
+        As published, `portrait` is not used.
         """
         folded = latents.contiguous(memory_format=torch.channels_last)
         pictures: Tensor = self.model.decode(folded, num_frames=frames).sample

@@ -1,4 +1,4 @@
-"""Sound to features: the Whisper-tiny encoder, all of its hidden states, and the steps that each frame hears."""
+"""Audio features: all hidden states of the Whisper-tiny encoder, and a window of its steps for every frame."""
 
 import torch
 import torch.nn.functional as F
@@ -9,14 +9,14 @@ from transformers.models.whisper.modeling_whisper import WhisperEncoder
 from actalker.shapes import AUDIO_HZ, FRAME_SAMPLES
 
 WINDOW_SAMPLES = 480_000
-"""Whisper hears 30 s at a time."""
+"""Whisper's input window: 30 s."""
 STEPS_PER_FRAME = 10
-"""Steps that one frame hears: 200 ms about it."""
-PAD_BEFORE, PAD_BEHIND = 4, 6
+"""Encoder steps of 20 ms per frame: a window of 200 ms around it."""
+PAD_BEFORE, PAD_AFTER = 4, 6
 
 
 class AudioEncoder(nn.Module):
-    """Whisper's encoder, read at every depth."""
+    """Whisper's encoder, with the hidden states of all layers."""
 
     def __init__(self, width: int = 384, layers: int = 4, heads: int = 6) -> None:
         super().__init__()
@@ -37,7 +37,7 @@ class AudioEncoder(nn.Module):
             raise ValueError(f"sound of {len(samples)} samples is shorter than one frame ({FRAME_SAMPLES})")
         windows = [self._hidden(window) for window in torch.split(samples, WINDOW_SAMPLES)]
         steps = torch.cat(windows)[: 2 * frames]  # (2 frames, layers + 1, width) at 50 Hz
-        padded = F.pad(steps, (0, 0, 0, 0, PAD_BEFORE, PAD_BEHIND))
+        padded = F.pad(steps, (0, 0, 0, 0, PAD_BEFORE, PAD_AFTER))
         return padded.unfold(0, STEPS_PER_FRAME, 2)[:frames].permute(0, 3, 1, 2)
 
     def _hidden(self, window: Tensor) -> Tensor:

@@ -1,14 +1,14 @@
-"""Widths of the encoders, as a checkpoint's configuration states them."""
+"""Widths of the encoders and autoencoders in a checkpoint's configuration."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class PublishedWidths:
-    """Whisper-tiny, ArcFace, the expression and pose networks; the defaults are theirs, smaller ones serve tests."""
+    """Whisper-tiny, ArcFace, the expression and pose networks. The defaults are the published widths."""
 
     tokens: int = 1024
-    """Width of every token, as the network takes them."""
+    """Width D of every token."""
     audio_tokens: int = 32
     whisper: int = 384
     whisper_layers: int = 4
@@ -20,17 +20,17 @@ class PublishedWidths:
 
 @dataclass(frozen=True)
 class SmallWidths:
-    """Small encoders that are trained here: log-mel, crops of the face."""
+    """The small encoders that are trained here, on log-mel and face crops."""
 
     tokens: int = 64
-    """Width of every token, as the network takes them."""
+    """Width D of every token."""
     audio_tokens: int = 4
     identity_features: int = 64
 
 
 @dataclass(frozen=True)
 class SvdWidths:
-    """SVD's variational autoencoder with its temporal decoder; the defaults are its own."""
+    """SVD's variational autoencoder with its temporal decoder. The defaults are the published widths."""
 
     latent_channels: int = 4
     channels: tuple[int, ...] = (128, 256, 512, 512)
@@ -39,7 +39,7 @@ class SvdWidths:
 
 @dataclass(frozen=True)
 class PatchWidths:
-    """The autoencoder of patches that is trained here."""
+    """The patch autoencoder that is trained here."""
 
     latent_channels: int = 64
     finish_width: int = 48

@@ -1,4 +1,4 @@
-"""The denoising network.
+"""The denoising network: UNet, spatial guide, conditions and configuration.
 
 config = NetworkConfig(channels=(64, 128), attention=(True, True), heads=(2, 4), ...)   or PUBLISHED, TINY
 unet, guide = UNet(config), SpatialGuide(config)

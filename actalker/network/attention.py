@@ -1,4 +1,4 @@
-"""Attention with adapters: every driving signal has its own keys and values beside the identity's (IP-Adapter form).
+"""Attention with adapters (IP-Adapter): every driving signal has its own keys and values, beside the identity's.
 
 Ye et al., "IP-Adapter: Text Compatible Image Prompt Adapter", section 3.2; region masks as in diffusers. Q queries.
 """
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 def attend(query: Tensor, key: Tensor, value: Tensor, heads: int) -> Tensor:
     """Multi-head attention: query (S, Q, C), key and value (S, T, C) -> (S, Q, C)."""
     if key.shape[1] == 1:
-        return value.expand_as(query)  # the softmax over one key is 1, whatever the query
+        return value.expand_as(query)  # the softmax over one key is 1 for every query
 
     def split(x: Tensor) -> Tensor:
         return x.view(len(x), -1, heads, x.shape[-1] // heads).transpose(1, 2)
@@ -55,7 +55,11 @@ class Attention(nn.Module):
         signals: Sequence[Tensor | None] = (),
         weights: Sequence[Tensor] | None = None,
     ) -> Tensor:
-        """x (S, Q, C); context (S, T, D); per adapter a signal (S, T_k, D), None when closed, and weights (S, Q, 1)."""
+        """x (S, Q, C) -> (S, Q, C).
+
+        context: (S, T, D). signals: per adapter (S, T_k, D), or None if its gate is closed. weights: per adapter
+        (S, Q, 1), the region mask by which its result is multiplied.
+        """
         context = x if context is None else context
         query = self.to_q(x)
         mixed = attend(query, self.to_k(context), self.to_v(context), self.heads)

@@ -1,8 +1,8 @@
-"""Residual blocks in space and time, and the stages of the UNet that they form with the transformers.
+"""Residual blocks in space and time, and the stages of the UNet, which consist of them and of transformers.
 
-Feature maps are (B F, C, h, w). Same function as diffusers' SpatioTemporalResBlock and the blocks around it; the
-convolution over time is done as one over an image of F x (h w), which is faster on a CPU and copies nothing in
-channels_last.
+Feature maps are (B F, C, h, w). They compute the same function as diffusers' SpatioTemporalResBlock and the blocks
+around it. The convolution over time is computed as one over an image of F x (h w), which is faster on a CPU and copies
+nothing in channels_last.
 """
 
 import torch
@@ -37,7 +37,7 @@ def _over_time(conv: nn.Conv3d, x: Tensor) -> Tensor:
 
 
 class ResBlock(nn.Module):
-    """A residual block within frames, one over time, and their learned mix."""
+    """A residual block within frames, one over time, and a learned mix of both."""
 
     def __init__(self, in_width: int, out_width: int, config: NetworkConfig, eps: float) -> None:
         super().__init__()
@@ -64,7 +64,7 @@ class ResBlock(nn.Module):
 
 
 class DownStage(nn.Module):
-    """Residual blocks, with transformers where the resolution has them, then a halving unless it is the last stage."""
+    """Residual blocks, transformers if the resolution has them, then downsampling by 2 except in the last stage."""
 
     def __init__(self, stage: int, config: NetworkConfig) -> None:
         super().__init__()
@@ -80,7 +80,7 @@ class DownStage(nn.Module):
         self.downsamplers = nn.ModuleList([] if last else [Downsample2D(width, use_conv=True, name="op")])
 
     def forward(self, x: Tensor, time: Tensor, context: Context) -> tuple[Tensor, list[Tensor]]:
-        """The stage's result, and every intermediate one for the way up."""
+        """The stage's result, and the skip connections for the up stages."""
         skips = []
         for i, resnet in enumerate(self.resnets):
             x = resnet(x, time)
@@ -94,7 +94,7 @@ class DownStage(nn.Module):
 
 
 class MidStage(nn.Module):
-    """The narrowest resolution: no PCM layer here, as published."""
+    """The lowest resolution. Its transformer has no PCM layer, as published."""
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
@@ -110,7 +110,7 @@ class MidStage(nn.Module):
 
 
 class UpStage(nn.Module):
-    """Residual blocks over the input and the skips, with transformers, then a doubling unless it is the last stage."""
+    """Residual blocks over input and skips, transformers, then upsampling by 2 except in the last stage."""
 
     def __init__(self, stage: int, config: NetworkConfig) -> None:
         super().__init__()
@@ -125,12 +125,12 @@ class UpStage(nn.Module):
         self.upsamplers = nn.ModuleList([Upsample2D(width, use_conv=True)] if stage else [])
 
     def forward(self, x: Tensor, skips: list[Tensor], time: Tensor, context: Context) -> Tensor:
-        """Takes its skips from the end of the list."""
+        """The stage's result. It removes its skips from the end of the list."""
         for i, resnet in enumerate(self.resnets):
             x = resnet(torch.cat([x, skips.pop()], dim=1), time)
             if len(self.attentions):
                 x = self.attentions[i](x, context)
         for upsampler in self.upsamplers:
-            size = skips[-1].shape[2:]  # an odd grid was halved upwards, so doubling alone may miss it by one
+            size = skips[-1].shape[2:]  # odd sizes were rounded up, so that 2 x may be one too large
             x = upsampler(x, None if size == (2 * x.shape[2], 2 * x.shape[3]) else size)
         return x

@@ -1,4 +1,4 @@
-"""Everything that steers one denoising pass, in one frozen value."""
+"""All conditions of one denoising pass."""
 
 from dataclasses import dataclass, replace
 from typing import Self
@@ -15,13 +15,13 @@ class Conditions:
     """
 
     identity: Tensor
-    """(B, F, T, D) identity tokens, usually one, the same for all frames (expand, do not copy)."""
+    """(B, F, T, D) identity tokens; usually T = 1, and the same for all frames (expand, do not copy)."""
     signals: tuple[Tensor, ...]
     """Per branch (B, F, T_k, D) tokens."""
     masks: Tensor
     """(B, K, H, W) region masks of zeros and ones, in pixels (any multiple of the latent grid)."""
     gates: Tensor
-    """(B, K) of bool, on the CPU. Behind a closed gate a signal has no influence at all."""
+    """(B, K) of bool, on the CPU. If a gate is closed (False), its signal has no influence on the result."""
     time_ids: Tensor
     """(B, I) micro-conditioning values."""
     guide: Tensor | None = None
@@ -30,7 +30,7 @@ class Conditions:
     """Mask-drop: probability with which a token outside the region is dropped; below 1 only in training."""
 
     def to(self, device: torch.device | str, dtype: torch.dtype) -> Self:
-        """Copy on a device; tokens and guide in `dtype`, masks and time ids in float32, gates where they are."""
+        """Copy on a device, with tokens and guide in `dtype` and time ids in float32. Gates stay on the CPU."""
         return replace(
             self,
             identity=self.identity.to(device, dtype),

@@ -1,9 +1,9 @@
-"""What a network is made of: every width, count and switch, with the presets that the project knows."""
+"""Configuration of a network: all widths, counts and switches, and the presets."""
 
 from dataclasses import dataclass
 from typing import Literal, Self, get_args
 
-from actalker.plain import from_plain, to_plain
+from actalker.serialization import from_dict, to_dict
 
 ScanExtent = Literal["frame", "clip"]
 TimeNorm = Literal["default", "scale_shift"]
@@ -11,7 +11,7 @@ TimeNorm = Literal["default", "scale_shift"]
 
 @dataclass(frozen=True)
 class Branch:
-    """One driving signal: its name and how many tokens of it each frame carries."""
+    """One driving signal: its name and its number of tokens per frame."""
 
     name: str
     tokens: int
@@ -19,7 +19,7 @@ class Branch:
 
 @dataclass(frozen=True)
 class NetworkConfig:
-    """Values that define a network; two networks of equal configuration have equal tensors.
+    """Values that define a network. Networks of equal configuration have tensors of equal names and shapes.
 
     The defaults are the published network (SVD-XT 1.1 with the additions of ACTalker).
     """
@@ -27,10 +27,10 @@ class NetworkConfig:
     latent_channels: int = 4
     channels: tuple[int, ...] = (320, 640, 1280, 1280)
     attention: tuple[bool, ...] = (True, True, True, False)
-    """Which resolutions carry transformers (the mid block always does)."""
+    """Which resolutions have transformers; the mid block always has one."""
     heads: tuple[int, ...] = (5, 10, 20, 20)
     layers: int = 2
-    """Residual blocks per resolution on the way down; one more on the way up."""
+    """Residual blocks per resolution in the down stages; the up stages have one more."""
     groups: int = 32
     """Groups of every group normalisation."""
     feed_forward_factor: int = 4
@@ -39,19 +39,19 @@ class NetworkConfig:
     branches: tuple[Branch, ...] = (Branch("audio", 32), Branch("motion", 1))
     adapter_scale: float = 1.25
     pcm: bool = True
-    """False leaves the parallel-control layers out (for ablation)."""
+    """False: without the parallel-control layers (for ablation)."""
     scan_extent: ScanExtent = "frame"
     """`frame`: each frame is scanned by itself, as published; `clip`: all frames in one scan, as in the paper."""
     scan_state: int = 16
     region_masks: bool = True
-    """False lets every open branch act on the whole picture (for ablation)."""
+    """False: every open branch acts on the whole picture (for ablation)."""
     identity: bool = True
-    """False hides the identity token (for ablation)."""
+    """False: the identity token is zero (for ablation)."""
     film: bool = False
-    """True adds each frame's signals to the time embedding as well; the published network does not."""
+    """True: each frame's signals are also added to the time embedding; not in the published network."""
     time_norm: TimeNorm = "default"
-    """How the time embedding enters the residual blocks: added, as published, or as a scale and a shift of the
-    normalised features, which lets a frame's signals (`film`) act where features are rather than everywhere."""
+    """How the time embedding enters the residual blocks. `default`: added, as published. `scale_shift`: as scale and
+    shift of the normalised features, so that a frame's signals (`film`) act on features instead of uniformly."""
     time_ids: int = 3
     """Micro-conditioning values per clip: (fps, motion bucket, expression bucket) in the published network."""
     time_id_width: int = 256
@@ -77,13 +77,13 @@ class NetworkConfig:
         return 4 * self.channels[0]
 
     def to_json(self) -> dict[str, object]:
-        """Plain values, as they stand in a checkpoint's config.json."""
-        return to_plain(self)
+        """JSON values, as in a checkpoint's config.json."""
+        return to_dict(self)
 
     @classmethod
     def from_json(cls, values: object) -> Self:
         """Inverse of `to_json`. Raises ValueError on an unknown, missing or mistyped value."""
-        return from_plain(cls, values, "network")
+        return from_dict(cls, values, "network")
 
 
 PUBLISHED = NetworkConfig()

@@ -1,4 +1,4 @@
-"""The spatial guide: where the face is, as features that are added after the UNet's first convolution."""
+"""The spatial guide: features of the face's position, which are added after the UNet's first convolution."""
 
 from itertools import pairwise
 
@@ -9,7 +9,7 @@ from actalker.network.config import NetworkConfig
 
 
 class SpatialGuide(nn.Module):
-    """Small conv net from pixels to 1/8 size (the pose guider of "Animate Anyone"); its last layer starts at zero."""
+    """Convolutions from pixels to 1/8 size (the pose guider of "Animate Anyone"). The last layer starts at zero."""
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
@@ -21,7 +21,7 @@ class SpatialGuide(nn.Module):
             self.blocks.append(nn.Conv2d(before, after, 3, padding=1, stride=2))
         self.conv_out = nn.Conv2d(widths[-1], config.channels[0], 3, padding=1)
         nn.init.zeros_(self.conv_out.weight)
-        nn.init.zeros_(self.conv_out.bias)  # type: ignore[arg-type]  # Conv2d has a bias unless told otherwise
+        nn.init.zeros_(self.conv_out.bias)  # type: ignore[arg-type]  # Conv2d has a bias by default
 
     def forward(self, face: Tensor) -> Tensor:
         """face (B, F, 3, H, W), white inside the face box and black outside -> (B, F, channels[0], H/8, W/8)."""

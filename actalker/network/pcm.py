@@ -2,9 +2,9 @@
 
 B clips, F frames, L tokens a frame of width C; E = 2 C inside the layer, N states, R = ceil(C / 16), D token width.
 
-For every branch: project to E; take the tokens of its region; append identity and condition tokens; scan in both
-directions; put the region's tokens back, leave the others projected. The sum over branches is normalised and projected
-to C. There is no residual around the layer.
+For every branch: project to E; gather the tokens of its region; append identity and condition tokens; scan in both
+directions; scatter the region's tokens back. The other tokens keep their projection. The sum over branches is
+normalised and projected to C. There is no residual connection around the layer.
 """
 
 from collections.abc import Callable, Sequence
@@ -23,8 +23,8 @@ RANK_DIVISOR = 16
 class ScanUnit(nn.Module):
     """Selective scan with its input-dependent parameters, in two directions over the same sequence.
 
-    `A_logs`, `Ds` and `dt_projs_bias` stay in float32 when the module is cast to bf16 or fp16: rounding a decay rate
-    once changes every step after it.
+    `A_logs`, `Ds` and `dt_projs_bias` stay in float32 when the module is cast to bf16 or fp16, because the rounding
+    error of a decay rate accumulates over all steps.
     """
 
     KEPT_IN_FLOAT32 = ("A_logs", "Ds", "dt_projs_bias")
@@ -61,7 +61,7 @@ class ScanUnit(nn.Module):
         return self
 
     def forward(self, x: Tensor, keep: Tensor | None = None) -> Tensor:
-        """x (S, L, E) -> (S, L, E). Steps where `keep` (S, L) is false pass the state on untouched."""
+        """x (S, L, E) -> (S, L, E). Steps where `keep` (S, L) is false leave the state unchanged."""
         E = x.shape[-1]
         projected = F.linear(x, self.x_proj_weight.flatten(0, 1))  # (S, L, 2 (R + 2N))
         projected = projected.view(*x.shape[:2], 2, -1).permute(2, 0, 1, 3)  # (2, S, L, R + 2N)
@@ -69,7 +69,7 @@ class ScanUnit(nn.Module):
         delta = torch.einsum("kslr,ker->ksle", low_rank, self.dt_projs_weight)
         delta = F.softplus(delta.float() + self.dt_projs_bias[:, None, None])
         if keep is not None:
-            delta = delta * keep[None, :, :, None]  # exp(0 A) = 1 and 0 B u = 0: the step does not happen
+            delta = delta * keep[None, :, :, None]  # exp(0 A) = 1 and 0 B u = 0: the state stays
         A = -torch.exp(self.A_logs.float()).view(2, E, -1)
         D = self.Ds.float().view(2, E)
         y: Tensor = selective_scan(x, delta, A, B, C, D, backend=self.backend)
@@ -95,7 +95,7 @@ class PCM(nn.Module):
     ) -> Tensor:
         """x (B, F, L, C); identity (B, F, 1, D); per branch a signal (B, F, T_k, D) and a selection -> (B, F, L, C).
 
-        A signal of None is a branch that is closed in every clip.
+        A signal is None if the gate of its branch is closed in every clip.
         """
         identity = F.silu(self.identity_proj(identity))
         mixed = torch.stack(
@@ -107,7 +107,7 @@ class PCM(nn.Module):
     def _branch(self, k: int, x: Tensor, identity: Tensor, signal: Tensor | None, selection: Selection) -> Tensor:
         projected: Tensor = self.in_projs[k](x)  # (B, F, L, E)
         if signal is None or selection.count == 0:
-            return projected  # the scan would run over identity and condition tokens, whose results nobody reads
+            return projected  # no tokens to scan: results at identity and condition tokens are not used
         B, frames, _, E = projected.shape
         index = selection.index[:, None, :, None].expand(B, frames, -1, E)
         region = projected.gather(2, index)  # (B, F, n, E)
@@ -122,10 +122,10 @@ class PCM(nn.Module):
         return projected.scatter(2, index, scanned)
 
     def _scan(self, k: int, sequence: Tensor, keep: Tensor | None) -> Tensor:
-        """Scan (B, F, M, E) frame by frame, or, as in the paper, frame after frame in one sequence per clip.
+        """Scan (B, F, M, E): one sequence per frame, or, as in the paper, one sequence per clip.
 
-        In a clip's sequence every frame's tokens are followed by that frame's identity and conditions, so that a clip
-        of one frame is the published layer.
+        In the sequence of a clip, every frame's tokens are followed by that frame's identity and condition tokens. For
+        clips of one frame, both are the published layer.
         """
         last = 1 if self.extent == "frame" else 2
         flat = sequence.flatten(0, 1) if last == 1 else sequence.flatten(1, 2)  # (S, steps, E)

@@ -1,4 +1,4 @@
-"""Where each driving signal acts: region masks brought to a token grid, and the tokens that a branch may see.
+"""Region masks on the token grid, and the tokens that each branch scans.
 
 B clips, K branches, L = h w tokens of a frame.
 """
@@ -10,23 +10,23 @@ import torch.nn.functional as F
 from torch import Tensor
 
 INSIDE = 1 - 1e-3
-"""A resized mask counts as inside from here on. The published network truncates to an integer, so that 1 is inside and
-0.99 is not; the bicubic weights of an even reduction are multiples of 1/32, so no true value lies between."""
+"""From this value on, a resized mask counts as inside. The published network truncates to an integer: 1 is inside, 0.99
+is not. Bicubic weights of an even reduction are multiples of 1/32, so that no true value lies between."""
 
 
 @dataclass(frozen=True)
 class Selection:
-    """The tokens of one branch on one grid, ready for gather and scatter.
+    """The tokens of one branch on one grid, as an index for gather and scatter.
 
-    Clips may select different numbers of tokens: rows are filled up with unselected ones, marked invalid.
+    Clips may select different numbers of tokens. Rows are padded with unselected tokens, which are marked invalid.
     """
 
     index: Tensor
-    """(B, n) positions, each row without repetition: the selected ones in order, then fillers."""
+    """(B, n) positions, unique within a row: the selected ones in order, then padding."""
     valid: Tensor
     """(B, n) whether the position is selected."""
     even: bool
-    """Whether all clips select equally many, so that there are no fillers."""
+    """Whether all clips select equally many, so that there is no padding."""
 
     @property
     def count(self) -> int:
@@ -39,7 +39,7 @@ class GridRegions:
     """Region masks on one token grid."""
 
     weights: Tensor
-    """(B, K, L) resized masks, not truncated: what the adapters' results are multiplied by."""
+    """(B, K, L) resized masks, not truncated. The adapters' results are multiplied by them."""
     selections: tuple[Selection, ...]
     """Per branch, the tokens that it scans."""
 
@@ -55,8 +55,9 @@ def select_tokens(inside: Tensor) -> Selection:
 def mask_drop(inside: Tensor, drop: float) -> Tensor:
     """The paper's mask-drop: tokens outside the region are dropped, each with probability `drop`.
 
-    inside: (B, K, L) of bool. With drop = 1 (always at inference) a branch sees its region alone. In training a smaller
-    value lets a random part of the outside through, drawn anew on every call from torch's generator.
+    inside: (B, K, L) of bool; the result, of the same shape, marks the tokens that are kept. With drop = 1 (always at
+    inference) these are the region. A smaller value, in training, also keeps random tokens outside, drawn from torch's
+    global generator. Raises ValueError if `drop` is not in [0, 1].
     """
     if not 0 <= drop <= 1:
         raise ValueError(f"mask-drop is a probability, not {drop}")
@@ -66,7 +67,7 @@ def mask_drop(inside: Tensor, drop: float) -> Tensor:
 
 
 def grid_regions(masks: Tensor, gates: Tensor, grid: tuple[int, int], drop: float = 1.0) -> GridRegions:
-    """Bring masks (B, K, H, W) of zeros and ones to a grid; a closed gate (B, K) empties its region."""
+    """Resize masks (B, K, H, W) of zeros and ones to a grid (h, w). If a gate (B, K) is closed, its region is empty."""
     weights = F.interpolate(masks.float(), size=grid, mode="bicubic").flatten(2)  # (B, K, L)
     open_gates = gates.to(weights.device)[:, :, None]
     weights = weights * open_gates

@@ -1,7 +1,7 @@
 """The spatio-temporal transformer of SVD with adapters in its cross-attentions and a PCM layer between space and time.
 
-B clips, F frames, L = h w tokens of width C. Tokens travel as (B, F, L, C); a frame's tokens are neighbours in memory,
-which is also how channels_last holds a feature map, so that the change of view copies nothing.
+B clips, F frames, L = h w tokens of width C. Tokens are (B, F, L, C). A feature map in channels_last has the same
+layout in memory, so that the conversion copies nothing.
 """
 
 from dataclasses import dataclass
@@ -19,16 +19,17 @@ from actalker.network.regions import GridRegions
 
 @dataclass(frozen=True)
 class Context:
-    """What every transformer of one pass sees: gated tokens, and the regions on each token grid."""
+    """Inputs of every transformer in one pass: gated tokens, and the regions on each token grid."""
 
     identity: Tensor
     """(B, F, T, D)"""
     signals: tuple[Tensor | None, ...]
-    """Per branch (B, F, T_k, D); None where the gate is closed in every clip."""
+    """Per branch (B, F, T_k, D); None if the gate is closed in every clip."""
     regions: dict[tuple[int, int], GridRegions]
+    """By grid size (h, w)."""
 
     def mean_over_frames(self) -> tuple[Tensor, list[Tensor | None]]:
-        """Identity (B, T, D) and signals (B, T_k, D) as the temporal blocks see them."""
+        """Identity (B, T, D) and signals (B, T_k, D), for the temporal blocks."""
         return self.identity.mean(1), [None if signal is None else signal.mean(1) for signal in self.signals]
 
 
@@ -40,7 +41,7 @@ class Mixer(nn.Module):
         self.mix_factor = nn.Parameter(torch.tensor([0.5]))
 
     def forward(self, spatial: Tensor, temporal: Tensor) -> Tensor:
-        """Both of any one shape."""
+        """Spatial and temporal of one shape -> the same."""
         share = torch.sigmoid(self.mix_factor).to(spatial.dtype)
         result: Tensor = torch.lerp(temporal, spatial, share)
         return result
@@ -94,7 +95,7 @@ class TemporalBlock(nn.Module):
 
 
 class Transformer(nn.Module):
-    """Tokens -> spatial block -> PCM -> temporal block, the last two mixed, around them the outer residual."""
+    """Spatial block, PCM layer, temporal block; the results of the last two are mixed. With a residual around all."""
 
     def __init__(self, width: int, heads: int, config: NetworkConfig, pcm: bool) -> None:
         super().__init__()
@@ -118,7 +119,7 @@ class Transformer(nn.Module):
         if self.pcm is not None:
             tokens = self.pcm(tokens, context.identity, context.signals, regions.selections)
         position = self.time_proj(torch.arange(frames, device=x.device)).to(x.dtype)
-        moved = self.temporal(tokens + self.time_pos_embed(position)[:, None], context)
-        tokens = self.proj_out(self.time_mixer(tokens, moved)).flatten(0, 1)
+        temporal = self.temporal(tokens + self.time_pos_embed(position)[:, None], context)
+        tokens = self.proj_out(self.time_mixer(tokens, temporal)).flatten(0, 1)
         result: Tensor = x + tokens.view(-1, *grid, tokens.shape[-1]).permute(0, 3, 1, 2)
         return result

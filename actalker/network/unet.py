@@ -1,6 +1,6 @@
 """The denoising UNet: Stable Video Diffusion with a spatial guide, adapters and PCM layers.
 
-B clips, F frames, latents of h x w. Built from the stages in `blocks.py`; a configuration says how many and how wide.
+B clips, F frames, latents of h x w. It consists of the stages in `blocks.py`; `NetworkConfig` has number and widths.
 """
 
 import torch
@@ -16,7 +16,7 @@ from actalker.network.transformer import Context
 
 
 class UNet(nn.Module):
-    """Predicts v (velocity) for noisy latents beside reference latents, under `Conditions`."""
+    """Predicts v (velocity) from noisy latents, reference latents and `Conditions`."""
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
@@ -42,7 +42,7 @@ class UNet(nn.Module):
     def forward(self, sample: Tensor, timesteps: Tensor, conditions: Conditions) -> Tensor:
         """sample (B, F, 2 Z, h, w), Z noisy latents, then Z of the reference; timesteps (B) -> v (B, F, Z, h, w).
 
-        The grid may have any size. Raises ValueError where the conditions do not fit the network or the sample.
+        The grid may have any size. Raises ValueError if the conditions do not fit the network or the sample.
         """
         B, frames = sample.shape[:2]
         check(conditions, self.config, B, frames)
@@ -54,8 +54,8 @@ class UNet(nn.Module):
             x = x + conditions.guide.expand(B, frames, -1, -1, -1).flatten(0, 1)
         skips = [x]
         for down in self.down_blocks:
-            x, more = down(x, time, context)
-            skips += more
+            x, stage_skips = down(x, time, context)
+            skips += stage_skips
         x = self.mid_block(x, time, context)
         for up in self.up_blocks:
             x = up(x, skips, time, context)
@@ -63,7 +63,7 @@ class UNet(nn.Module):
         return v.reshape(B, frames, *v.shape[1:])
 
     def _time(self, timesteps: Tensor, time_ids: Tensor, context: Context) -> Tensor:
-        """Embedding of noise level and micro-conditioning, per frame: (B, F, time width)."""
+        """Embedding of noise level and micro-conditioning, with `film` also of the signals: (B, F, time width)."""
         dtype = self.conv_in.weight.dtype
         level = self.time_embedding(self.time_proj(timesteps).to(dtype))
         ids = self.add_time_proj(time_ids.flatten()).view(len(time_ids), -1).to(dtype)
@@ -74,12 +74,12 @@ class UNet(nn.Module):
                     time = time + film(signal.flatten(2))
         return time
 
-    # Reads gates and counts tokens, by which Python decides what runs.
+    # The control flow depends on gates and token counts, which cannot be traced.
     @torch.compiler.disable  # type: ignore[untyped-decorator]  # torch leaves it untyped
     def _context(self, conditions: Conditions, size: tuple[int, int]) -> Context:
-        """Tokens behind their gates, and the regions on the grid of every resolution."""
+        """Gated tokens, and the regions on the grid of every resolution."""
         signals = tuple(
-            _behind_gate(signal, gate) for signal, gate in zip(conditions.signals, conditions.gates.T, strict=True)
+            _gated(signal, gate) for signal, gate in zip(conditions.signals, conditions.gates.T, strict=True)
         )
         masks = conditions.masks if self.config.region_masks else torch.ones_like(conditions.masks)
         regions: dict[tuple[int, int], GridRegions] = {}
@@ -90,8 +90,8 @@ class UNet(nn.Module):
         return Context(identity, signals, regions)
 
 
-def _behind_gate(signal: Tensor, gate: Tensor) -> Tensor | None:
-    """Signal (B, F, T, D) of the clips whose gate (B) is open, zeros for the others; None when none is open."""
+def _gated(signal: Tensor, gate: Tensor) -> Tensor | None:
+    """The signal (B, F, T, D), zero in clips whose gate (B) is closed; None if all gates are closed."""
     if not bool(gate.any()):
         return None
     if bool(gate.all()):
@@ -101,7 +101,7 @@ def _behind_gate(signal: Tensor, gate: Tensor) -> Tensor | None:
 
 
 def check(conditions: Conditions, config: NetworkConfig, clips: int, frames: int) -> None:
-    """Raise ValueError, naming the tensor and both shapes, unless conditions fit the network and the sample."""
+    """Raise ValueError with the tensor's name and both shapes unless the conditions fit the network and the sample."""
     K, D = len(config.branches), config.context_width
     if len(conditions.signals) != K:
         raise ValueError(f"{len(conditions.signals)} signals for {K} branches")

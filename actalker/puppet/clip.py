@@ -1,4 +1,4 @@
-"""A clip of a talking puppet: who, what is said and how, and from these frames, sound and truth."""
+"""Clips of drawn talking heads: a person, speech, and the face parameters of every frame."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -18,7 +18,7 @@ from actalker.puppet.visemes import FPS, visemes
 
 SAMPLE_RATE = 16_000
 _VOICES = [f"en-us+{v}" for v in ("m1", "m2", "m3", "m4", "m5", "m6", "f1", "f2", "f3")] + ["en-us", "en-us-nyc"]
-_MORE = [
+_EXTRA_VOICES = [
     "Alex",
     "Andy",
     "Annie",
@@ -32,16 +32,16 @@ _MORE = [
     "linda",
     "john",
 ]
-_MORE += ["Lee", "max", "Michael", "paul", "quincy", "robert", "shelby", "steph", "travis", "victor", "zac"]
-MANY_VOICES = _VOICES + [f"en-us+{name}" for name in _MORE]
-"""For what must understand any voice."""
+_EXTRA_VOICES += ["Lee", "max", "Michael", "paul", "quincy", "robert", "shelby", "steph", "travis", "victor", "zac"]
+MANY_VOICES = _VOICES + [f"en-us+{name}" for name in _EXTRA_VOICES]
+"""Voices for the audio encoder, which must work for any voice."""
 _HELD_OUT_VOICES = ["en-us+m7", "en-us+f4", "en-us+f5", "en-us+m8"]
-_FIRST_TRAINING_PERSON = 1000  # people below are for portraits and evaluation
+_FIRST_TRAINING_PERSON = 1000  # lower seeds are for portraits and evaluation
 
 
 @dataclass(frozen=True)
 class Clip:
-    """`frames` moments of 1/25 s of `person` saying `speech`."""
+    """`person` saying `speech`, with one `Face` for every frame of 1/25 s."""
 
     person: Person
     speech: Speech
@@ -63,31 +63,31 @@ class Clip:
         return np.stack([draw(self.person, face, size) for face in self.faces[start:stop]])
 
     def portrait(self, size: int) -> Picture:
-        """The person at rest: what a manifest would give."""
+        """The person with the face at rest, RGB (size, size, 3): the portrait in a manifest."""
         return draw(self.person, REST, size)
 
 
-def asked_of(
+def target_clip(
     clip: Clip, driver: Clip | None = None, sound: bool = True, lids: npt.NDArray[np.floating] | None = None
 ) -> Clip:
-    """The clip's person doing what these signals ask of a head that holds still, and nothing else.
+    """The target of generation: the clip's person, moved by these signals only, on a still head.
 
     Args:
-        driver: Whose gestures are followed; nobody's: the face rests.
-        sound: Whether the mouth follows the clip's own speech; if not, it is the driver's.
-        lids: How far those of a resting face are shut in every frame.
+        driver: Clip whose gestures the face follows. None: the face is at rest.
+        sound: Whether the mouth follows the clip's own speech. False: it follows the driver.
+        lids: (frames,) How far the eyelids are shut, 0 to 1. Only used without a driver.
     """
     if driver is not None:
-        gestures = [face.held() for face in driver.faces]
+        faces = [face.with_still_head() for face in driver.faces]
     else:
-        gestures = [replace(REST, blink=float(shut)) for shut in (np.zeros(clip.frames) if lids is None else lids)]
+        faces = [replace(REST, blink=float(shut)) for shut in (np.zeros(clip.frames) if lids is None else lids)]
     if sound:
-        gestures = [gesture.saying(face) for gesture, face in zip(gestures, clip.faces, strict=True)]
-    return replace(clip, faces=tuple(gestures))
+        faces = [face.with_mouth_of(speaker) for face, speaker in zip(faces, clip.faces, strict=True)]
+    return replace(clip, faces=tuple(faces))
 
 
 def babbling_clip(seed: int, frames: int) -> Clip:
-    """Clip of any voice that babbles; for what must understand any speech."""
+    """Clip of pseudo-words in any of `MANY_VOICES`, to train the audio encoder; a pure function of its arguments."""
     rng = np.random.default_rng([seed, 0xBAB1])
     voice = MANY_VOICES[int(rng.integers(len(MANY_VOICES)))]
     speech = synthesise(babble(seed, 1 + frames // 8), voice, int(rng.integers(120, 210)), int(rng.integers(20, 80)))
@@ -105,29 +105,30 @@ def training_clip(seed: int, frames: int) -> Clip:
 
 
 def held_out_clip(index: int, frames: int) -> Clip:
-    """Clip `index` of the evaluation: persons, sentences and voices that training never sees."""
+    """Evaluation clip `index`. Its person, sentences and voice are not in the training data."""
     speech = _held_out_speech(index, index, 1 + frames // 75)
     return Clip(person(index), speech, tuple(performance(speech, _held_out_seed(index), frames)))
 
 
-def held_out_rondo(index: int, frames: int, theme: int) -> Clip:
-    """The same person and voice, whose last `theme` frames repeat the first, in sound and gestures.
+def held_out_repeating_clip(index: int, frames: int, repeated: int) -> Clip:
+    """Person and voice of `held_out_clip`; the last `repeated` frames repeat the first, in sound and gestures.
 
-    What becomes worse from the one to the other does so with time, not because it is harder.
+    If the last frames score worse than the first, the cause is time, not harder content.
 
     Raises:
-        ValueError: Between the two there is no second to turn back in, or a stretch is too short for a sentence.
+        ValueError: Less than one second lies between the two, or a part is too short for a sentence.
     """
-    between = frames - 2 * theme
+    between = frames - 2 * repeated
     if between < FPS:
-        raise ValueError(f"{frames} frames have no room for {theme} twice and a second between them")
-    opening, said = _whole_sentences(index, index, theme)
-    middle, _ = _whole_sentences(index, index + said, between)
-    speech = _one_after_the_other([(opening, theme), (middle, between), (opening, theme)])
-    gesture = gestures(_held_out_seed(index), frames - theme)
-    gesture[-FPS:] += np.linspace(0, 1, FPS)[:, None] * (gesture[0] - gesture[-FPS:])
-    shown = np.concatenate([visemes(speech, frames), np.concatenate([gesture, gesture[:theme]])], axis=1)
-    return Clip(person(index), speech, tuple(Face(*map(float, one)) for one in shown))
+        raise ValueError(f"{frames} frames have no room for {repeated} twice and a second between them")
+    opening, sentences = _whole_sentences(index, index, repeated)
+    middle, _ = _whole_sentences(index, index + sentences, between)
+    speech = _concatenate([(opening, repeated), (middle, between), (opening, repeated)])
+    curves = gestures(_held_out_seed(index), frames - repeated)
+    # The last second leads back to the first frame, so that the repetition starts without a jump.
+    curves[-FPS:] += np.linspace(0, 1, FPS)[:, None] * (curves[0] - curves[-FPS:])
+    signals = np.concatenate([visemes(speech, frames), np.concatenate([curves, curves[:repeated]])], axis=1)
+    return Clip(person(index), speech, tuple(Face(*map(float, values)) for values in signals))
 
 
 def _held_out_seed(index: int) -> int:
@@ -135,7 +136,7 @@ def _held_out_seed(index: int) -> int:
 
 
 def _held_out_speech(index: int, first: int, sentences: int) -> Speech:
-    """Sentences from number `first` on, in the voice of person `index`."""
+    """`sentences` held-out sentences from number `first`, in the voice of person `index`."""
     text = " ".join(HELD_OUT[(first + i) % len(HELD_OUT)] for i in range(sentences))
     return synthesise(
         text, _HELD_OUT_VOICES[index % len(_HELD_OUT_VOICES)], 140 + 7 * (index % 8), 30 + 5 * (index % 9)
@@ -143,7 +144,7 @@ def _held_out_speech(index: int, first: int, sentences: int) -> Speech:
 
 
 def _whole_sentences(index: int, first: int, frames: int) -> tuple[Speech, int]:
-    """As many whole sentences as fit into some frames, and how many."""
+    """As many whole sentences as fit into `frames`, and their number. Raises ValueError if none fits."""
     fitting = None
     for sentences in count(1):
         speech = _held_out_speech(index, first, sentences)
@@ -155,8 +156,8 @@ def _whole_sentences(index: int, first: int, frames: int) -> tuple[Speech, int]:
     return fitting
 
 
-def _one_after_the_other(parts: Sequence[tuple[Speech, int]]) -> Speech:
-    """Speeches as one, each followed by silence up to its number of frames."""
+def _concatenate(parts: Sequence[tuple[Speech, int]]) -> Speech:
+    """One speech from several, each padded with silence to its number of frames."""
     rate, start = parts[0][0].sample_rate, 0
     samples, words, phonemes = list[npt.NDArray[np.int16]](), list[Unit](), list[Unit]()
     for speech, frames in parts:
@@ -164,6 +165,6 @@ def _one_after_the_other(parts: Sequence[tuple[Speech, int]]) -> Speech:
         samples.append(np.pad(speech.samples, (0, length - len(speech.samples))))
         words += [replace(unit, start_sample=start + unit.start_sample) for unit in speech.words]
         phonemes += [replace(unit, start_sample=start + unit.start_sample) for unit in speech.phonemes]
-        phonemes.append(Unit("", start + len(speech.samples)))  # a pause, up to the next
+        phonemes.append(Unit("", start + len(speech.samples)))  # a pause until the next speech
         start += length
     return Speech(np.concatenate(samples), rate, tuple(words), tuple(phonemes))

@@ -1,4 +1,4 @@
-"""Background and shoulders: what the head stands in front of and on."""
+"""Background, shoulders and clothes."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ DARK: Colour = (0.08, 0.06, 0.10)
 
 
 def draw_backdrop(canvas: Any, person: Person) -> None:
-    """A plain wall with a pool of light and two large, quiet circles."""
+    """A plain wall with soft light and two large, faint circles."""
     wall = person.backdrop
     canvas.drawRect(
         skia.Rect(0, 0, 1, 1), linear((0, 0), (0.3, 1), [(mix(wall, WHITE, 0.25), 1), (mix(wall, DARK, 0.13), 1)])
@@ -32,10 +32,6 @@ def _shoulders() -> Any:
         [(0.13, 0.345), (0.19, 0.365)],
         [(0.34, 0.405), (0.47, 0.43), (0.49, 0.60)],
     )
-
-
-def _neckline(depth: float, half: float) -> Any:
-    return curve((-half, 0.30), [(-half, 0.34 + depth), (half, 0.34 + depth), (half, 0.30)])
 
 
 def draw_body(canvas: Any, person: Person) -> None:

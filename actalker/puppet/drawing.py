@@ -1,4 +1,4 @@
-"""One moment of one person as pixels."""
+"""Drawing one frame of one person."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ def draw(person: Person, face: Face = REST, size: int = 256) -> Picture:
 
 
 def _draw_behind(canvas: Any, person: Person, face: Face) -> None:
-    """What follows the head only a little: hair on the shoulders, body, neck."""
+    """Hair on the shoulders, body and neck, which move less than the head."""
     canvas.save()
     canvas.translate(face.x * 0.8, face.y * 0.8)
     canvas.rotate(face.roll_deg * 0.8, 0, 0.33)
@@ -45,7 +45,7 @@ def _draw_behind(canvas: Any, person: Person, face: Face) -> None:
 def _draw_head(canvas: Any, person: Person, face: Face) -> None:
     canvas.save()
     canvas.translate(face.x, face.y)
-    canvas.rotate(face.roll_deg, 0, 0.33)  # the neck is the hinge
+    canvas.rotate(face.roll_deg, 0, 0.33)  # about the neck
     outline = head.face_path(person, face)
     head.draw_ears(canvas, person)
     head.draw_skin(canvas, person, face, outline)

@@ -1,4 +1,4 @@
-"""Speech with the synthesiser's own times, from the espeak-ng library that espeakng_loader carries."""
+"""Speech synthesis with exact times of words and phonemes, by the espeak-ng library of espeakng_loader."""
 
 import ctypes
 import threading
@@ -62,8 +62,8 @@ _lock = threading.Lock()  # the library keeps one voice per process
 def _library() -> Iterator[tuple[Any, int]]:
     """A freshly loaded library and its sample rate.
 
-    The synthesiser keeps a place in its tables of pitch flutter from one text to the next, and nothing in its interface
-    resets it: the same text would sound a little different each time. Unloading the library does reset it, for 20 ms.
+    espeak-ng keeps its position in the tables of pitch flutter between texts, and its interface cannot reset it. The
+    same text would sound a little different each time. Unloading the library resets it, and takes 20 ms.
     """
     library = ctypes.CDLL(espeakng_loader.get_library_path())
     library.espeak_Initialize.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_char_p, ctypes.c_int]

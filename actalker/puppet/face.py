@@ -1,11 +1,11 @@
-"""The moving state of a face: what a performance prescribes and a measurement tries to find again."""
+"""The parameters of a moving face: `performance` makes them, `drawing` draws them, `measure` reads them."""
 
 from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
 class Face:
-    """One moment. Each signal is 0 at rest."""
+    """Parameters of one frame. Each is 0 at rest."""
 
     open: float = 0.0  # jaw and lips, 0 closed to 1 widest
     wide: float = 0.0  # lip corners, -1 narrow to 1 spread
@@ -21,13 +21,13 @@ class Face:
     roll_deg: float = 0.0
     yaw: float = 0.0  # -1 to 1: the features slide over the head
 
-    def saying(self, speaker: "Face") -> "Face":
-        """These gestures with the speaker's mouth."""
+    def with_mouth_of(self, speaker: "Face") -> "Face":
+        """This face with the mouth shape of `speaker`."""
         mouth = {"open": speaker.open, "wide": speaker.wide, "round": speaker.round, "tongue": speaker.tongue}
         return replace(self, **mouth)
 
-    def held(self) -> "Face":
-        """The same features on a head that neither moves nor turns."""
+    def with_still_head(self) -> "Face":
+        """This face with head position and rotation at rest."""
         return replace(self, x=0.0, y=0.0, roll_deg=0.0, yaw=0.0)
 
 

@@ -1,4 +1,4 @@
-"""The features that act: eyes, brows, glasses and the mouth."""
+"""Eyes, brows, glasses and the mouth."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -93,7 +93,7 @@ def _draw_lids(canvas: Any, person: Person, face: Face, eye: _Eye) -> None:
 
 
 def draw_brow(canvas: Any, person: Person, face: Face, side: int) -> None:
-    """A tapered brow, raised or lowered as a whole, its inner end most."""
+    """A tapered brow. It is raised or lowered as a whole, most at its inner end."""
     canvas.save()
     canvas.translate(side * person.eye_distance + YAW_SHIFT * face.yaw, -0.084 - 0.026 * face.brow)
     canvas.scale(side, 1)
@@ -130,7 +130,7 @@ def draw_glasses(canvas: Any, person: Person, face: Face) -> None:
 
 @dataclass(frozen=True)
 class _Mouth:
-    """Measures of the mouth about its rest line."""
+    """Measures of the mouth, relative to its line at rest."""
 
     half: float
     up: float  # edges of the opening

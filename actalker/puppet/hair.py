@@ -14,7 +14,7 @@ DARK = (0.06, 0.04, 0.06)
 
 
 def draw_back(canvas: Any, person: Person) -> None:
-    """What falls behind the neck and the shoulders."""
+    """Hair behind the neck and the shoulders."""
     w, paint = person.face_half_width, fill(mix(person.hair_colour, DARK, 0.28))
     if person.hair is Hair.LONG:
         canvas.drawPath(
@@ -196,7 +196,7 @@ def draw_front(canvas: Any, person: Person, face: Face, outline: Any) -> None:
 
 
 def _scarf_ring(person: Person, face: Face, outer: Any) -> Any:
-    """The scarf leaves the face free: its outer shape without the face's oval."""
+    """The outer shape of the scarf without the oval of the face."""
     w = person.face_half_width
     ring = skia.Path(outer)
     ring.addPath(oval((0, 0.028 + 0.008 * face.open), (w * 0.90, 0.262 + 0.012 * face.open)))

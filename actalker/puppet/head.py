@@ -108,7 +108,7 @@ def draw_nose(canvas: Any, person: Person, face: Face) -> None:
 
 
 def draw_folds(canvas: Any, person: Person, face: Face) -> None:
-    """What a smile draws from the nose round the corners of the mouth."""
+    """Folds from the nose around the corners of the mouth, when the face smiles."""
     depth = min(max(face.smile, 0.0), 1.0)
     if not depth:
         return

@@ -1,7 +1,7 @@
-"""Reading mouth, brows, blinks and smile back from pixels, to judge generated frames against the truth.
+"""Measuring mouth, brows, blinks and smile in pixels, to compare generated frames with the ground truth.
 
-A reader knows one person: it sees drawings of that person with known faces, and learns to tell the face from about a
-thousand pixels around mouth and eyes, by kernel ridge regression. It shares nothing with the network's encoders.
+A `Reader` is fitted to one person by kernel ridge regression: from about a thousand pixels around mouth and eyes to the
+parameters of `Face`, on drawings of that person. It shares nothing with the network's encoders.
 """
 
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ EYE_SIGNALS = ("brow", "blink")
 SIGNALS = MOUTH_SIGNALS + EYE_SIGNALS
 _PERFORMANCES = 4
 _FRAMES = 1600  # of each performance
-_EVERY = 4  # neighbouring frames have nearly the same face
+_FRAME_STEP = 4  # neighbouring frames have nearly the same face
 _COMPONENTS = 80
 _RIDGE = 1e-3
 _WIDTH = 4.0  # of the kernel, in median squared distances
@@ -34,11 +34,14 @@ _PATCHES = {"mouth": (28, 28), "eyes": (28, 20)}  # width and height that a regi
 
 @dataclass(frozen=True)
 class _Regression:
-    """Gaussian kernel ridge regression on principal components of a region's pixels."""
+    """Gaussian kernel ridge regression on the principal components of a region's pixels.
+
+    pixels: (n, pixels of the region); truth and result: (n, signals).
+    """
 
     mean: Matrix
     axes: Matrix
-    seen: Matrix
+    training_points: Matrix
     weights: Matrix
     offset: Matrix
     width: float
@@ -47,18 +50,18 @@ class _Regression:
     def fit(cls, pixels: Matrix, truth: Matrix) -> "_Regression":
         mean = pixels.mean(0)
         centred = pixels - mean
-        energies, shares = np.linalg.eigh(centred @ centred.T)  # ascending
-        axes = centred.T @ (shares[:, -_COMPONENTS:] / np.sqrt(energies[-_COMPONENTS:]))
-        axes /= np.sqrt(energies[-1] / len(pixels))
-        seen = centred @ axes
-        distances = _squared_distances(seen, seen)
+        eigenvalues, eigenvectors = np.linalg.eigh(centred @ centred.T)  # ascending
+        axes = centred.T @ (eigenvectors[:, -_COMPONENTS:] / np.sqrt(eigenvalues[-_COMPONENTS:]))
+        axes /= np.sqrt(eigenvalues[-1] / len(pixels))
+        points = centred @ axes
+        distances = _squared_distances(points, points)
         width = _WIDTH * float(np.median(distances))
         kernel = np.exp(-distances / width)
-        weights = np.linalg.solve(kernel + _RIDGE * np.eye(len(seen)), truth - truth.mean(0))
-        return cls(mean, axes, seen, weights, truth.mean(0), width)
+        weights = np.linalg.solve(kernel + _RIDGE * np.eye(len(points)), truth - truth.mean(0))
+        return cls(mean, axes, points, weights, truth.mean(0), width)
 
     def __call__(self, pixels: Matrix) -> Matrix:
-        kernel = np.exp(-_squared_distances((pixels - self.mean) @ self.axes, self.seen) / self.width)
+        kernel = np.exp(-_squared_distances((pixels - self.mean) @ self.axes, self.training_points) / self.width)
         return np.asarray(kernel @ self.weights + self.offset)
 
 
@@ -90,9 +93,10 @@ class Reader:
 
 
 def region_box(person: Person, region: str, size: int) -> tuple[int, int, int, int]:
-    """Left, top, right, bottom of the `mouth` with the nose or of the `eyes` with their brows, wherever the head moves.
+    """Left, top, right and bottom in pixels of the `mouth` with the nose, or of the `eyes` with the brows.
 
-    The nose says where the head is: without it, corners that a smile lifts look like a head that nods.
+    The box holds the region at all head positions. The nose gives the position of the head: without it, a smile, which
+    raises the corners of the mouth, is mistaken for a nod.
     """
     half_x, above, below = (0.13, 0.15, 0.145) if region == "mouth" else (0.17, 0.155, 0.045)
     y = person.centre_y + (person.mouth_y if region == "mouth" else 0.0)
@@ -103,7 +107,7 @@ def region_box(person: Person, region: str, size: int) -> tuple[int, int, int, i
 def _calibration_faces() -> Sequence[Face]:
     faces = []
     for seed in range(424242, 424242 + _PERFORMANCES):
-        faces += performance(synthesise(paragraph(seed, 16), "en-us+m3", 150, 45), seed, _FRAMES)[::_EVERY]
+        faces += performance(synthesise(paragraph(seed, 16), "en-us+m3", 150, 45), seed, _FRAMES)[::_FRAME_STEP]
     return faces
 
 
@@ -112,7 +116,7 @@ def _truth(faces: Sequence[Face], names: Sequence[str]) -> Matrix:
 
 
 def correlation(a: Matrix, b: Matrix) -> float:
-    """Pearson's; nan where one of the curves does not move."""
+    """Pearson correlation of two curves (n,); nan if one of them is constant."""
     if a.std() < 1e-6 or b.std() < 1e-6:
         return float("nan")
     return float(np.corrcoef(a, b)[0, 1])

@@ -1,4 +1,4 @@
-"""Skia in the puppet's terms: paints from colours, paths from points."""
+"""Helpers for Skia: paints from colours, paths from points."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -64,13 +64,6 @@ def curve(start: Point, *segments: Sequence[Point], close: bool = True) -> Any:
     if close:
         path.close()
     return path
-
-
-def mirrored(path: Any) -> Any:
-    """The path reflected at x = 0."""
-    other = skia.Path(path)
-    other.transform(skia.Matrix.Scale(-1, 1))
-    return other
 
 
 def oval(centre: Point, radii: Point) -> Any:

@@ -1,4 +1,4 @@
-"""A person is a seed: face, colours, hair, clothes and background, drawn from curated palettes."""
+"""Random persons from seeds: face, colours, hair, clothes and background, from curated palettes."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -35,7 +35,7 @@ class Beard(StrEnum):
 
 
 class Clothes(StrEnum):
-    """What covers the shoulders."""
+    """Clothes on the shoulders."""
 
     TEE = "tee"
     SHIRT = "shirt"
@@ -100,7 +100,7 @@ class Person:
 
     @property
     def mouth_y(self) -> float:
-        """Height of the closed lips below the face's origin."""
+        """Distance of the closed lips below the face's origin."""
         return 0.178
 
     def face_box(self, size: int) -> Box:
@@ -115,7 +115,7 @@ _BEARDLESS = {Hair.LONG, Hair.BOB, Hair.BUN, Hair.WAVES, Hair.SCARF}
 
 
 def person(seed: int) -> Person:
-    """The person of a seed: the same for ever, as long as numpy's PCG64 is."""
+    """The person of a seed: a pure function, as long as numpy's PCG64 does not change."""
     rng = np.random.default_rng([seed, 0x9E37])
 
     def pick(palette: list[Colour]) -> Colour:

@@ -1,7 +1,7 @@
-"""Timed phonemes to the movement of a mouth, with coarticulation.
+"""From timed phonemes to mouth shapes, with coarticulation.
 
-Every phoneme sets a target; a Gaussian in time blends neighbours, as articulators of finite speed do (Cohen and
-Massaro 1993 reach the same with dominance functions). Lips that must meet, for p, b and m, meet in spite of it.
+Every phoneme has a target. A Gaussian over time blends neighbouring targets, because articulators have finite speed
+(Cohen and Massaro 1993 use dominance functions for the same purpose). For p, b and m the lips close nevertheless.
 """
 
 import unicodedata
@@ -37,12 +37,12 @@ _PAUSE = (0.0, 0.0, 0.0, 0.0)
 
 
 def _letters(phoneme: str) -> list[str]:
-    """The articulated letters of an IPA phoneme; stress, length and ties carry none."""
+    """The letters of an IPA phoneme that have a target; marks of stress, length and ties have none."""
     return [letter for letter in unicodedata.normalize("NFD", phoneme) if letter in _TARGETS]
 
 
 def _targets(speech: Speech, steps: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Targets (steps, 4) and closures (steps,) before blending; the parts of a diphthong share its time."""
+    """Targets (steps, 4) and closures (steps,) before blending; the parts of a diphthong get equal times."""
     targets, closures = np.zeros((steps, _SIGNALS)), np.zeros(steps)
     ends = [unit.start_sample for unit in speech.phonemes[1:]] + [len(speech.samples)]
     for unit, end in zip(speech.phonemes, ends, strict=True):
@@ -56,19 +56,19 @@ def _targets(speech: Speech, steps: int) -> tuple[npt.NDArray[np.float64], npt.N
 
 
 def _blend(curve: npt.NDArray[np.float64], sigma_s: float) -> npt.NDArray[np.float64]:
-    """Gaussian smoothing along the first axis, ends held."""
-    reach = round(3 * sigma_s * _GRID_HZ)
-    kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / (sigma_s * _GRID_HZ)) ** 2)
-    padded = np.pad(curve, [(reach, reach)] + [(0, 0)] * (curve.ndim - 1), mode="edge")
+    """Gaussian smoothing along the first axis, with the end values repeated beyond the ends."""
+    radius = round(3 * sigma_s * _GRID_HZ)
+    kernel = np.exp(-0.5 * (np.arange(-radius, radius + 1) / (sigma_s * _GRID_HZ)) ** 2)
+    padded = np.pad(curve, [(radius, radius)] + [(0, 0)] * (curve.ndim - 1), mode="edge")
     return np.apply_along_axis(np.convolve, 0, padded, kernel / kernel.sum(), mode="valid")
 
 
 def visemes(speech: Speech, frames: int) -> npt.NDArray[np.float64]:
-    """Open, wide, round and tongue, each (frames, 4) at the middle of frames of 1/25 s; at rest after the speech."""
+    """Open, wide, round and tongue (frames, 4) at the middle of frames of 1/25 s; at rest after the speech."""
     steps = max(frames * _GRID_HZ // FPS, len(speech.samples) * _GRID_HZ // speech.sample_rate) + 1
     targets, closures = _targets(speech, steps)
     curve = _blend(targets, _BLEND_S)
-    shut = np.clip(1.6 * _blend(closures, _CLOSURE_S), 0.0, 1.0)
-    curve[:, 0] *= 1 - shut
-    moments = (np.arange(frames) * 2 + 1) * _GRID_HZ // (2 * FPS)
-    return np.asarray(curve[moments])
+    closed = np.clip(1.6 * _blend(closures, _CLOSURE_S), 0.0, 1.0)
+    curve[:, 0] *= 1 - closed
+    centres = (np.arange(frames) * 2 + 1) * _GRID_HZ // (2 * FPS)
+    return np.asarray(curve[centres])

@@ -1,1 +1,1 @@
-"""Fitting the network: data, objectives and the loop. `flows/train.py` decides where it runs."""
+"""Training and evaluation: data, objectives, the training loop, scores. `flows/train.py` runs the training."""

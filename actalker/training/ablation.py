@@ -1,7 +1,7 @@
-"""What each part of the network is good for: trained without it, from the same start, on the same batches, and scored.
+"""Ablation: networks without one of their parts, trained from the same start on the same batches, and evaluated.
 
-The paper's own ablation (table 5) takes away mask-drop, identity and the second signal; here every part can go. To be
-trained in minutes, the network is the one that training begins with (`Plan.shallow`).
+The paper's ablation (table 5) removes mask-drop, identity and the second signal; here every part can be removed. To
+train in minutes, the network is the shallow one that training begins with (`Plan.shallow`).
 """
 
 from collections.abc import Callable
@@ -34,8 +34,8 @@ VARIANTS: dict[str, Callable[[Plan], Plan]] = {
     "scan over frames": _network(scan_extent="frame"),
     "no identity": _network(identity=False),
 }
-"""Name -> what changes. Without mask-drop, tokens outside a region are never dropped in training, always in use.
-Without identity, its token is zero in training and in use; the portrait's latents are given all the same."""
+"""Name -> change of the plan. Without mask-drop, tokens outside a region are never dropped in training, but always at
+inference. Without identity, its token is always zero; the portrait's latents are still an input."""
 
 COLUMNS = (
     "audio_open",
@@ -47,34 +47,34 @@ COLUMNS = (
     "both_brow",
     "still_psnr_db",
 )
-"""What the table shows."""
+"""Columns of the table."""
 
 
 def train_variant(folder: Path, plan: Plan, name: str, steps: int, on_metrics: OnMetrics | None = None) -> None:
-    """Train one variant in a run of its own, or go on. Encoders and transform are those of the folder.
+    """Train one variant in its own run, or resume it. Encoders and transform are those of the folder.
 
-    The first phase of the recipe alone, starts like the sampler's at once, and a fast average: the runs are short.
+    Runs are short: only the first phase of the recipe, examples at the sampler's start from step 0, and a fast average.
     """
     changed = VARIANTS[name](plan)
     changed = replace(changed, recipe=replace(changed.recipe, phases=changed.recipe.phases[:1], start_step=0))
     schedule = Schedule(steps, plan.network_rate, 80, cooldown_share=0.5, ema=0.99)
-    Run(network_objective(folder, changed), schedule, folder / run_of(name)).train(on_metrics)
+    Run(network_objective(folder, changed), schedule, folder / run_name(name)).train(on_metrics)
 
 
 def score_variant(folder: Path, plan: Plan, name: str, clips: int, frames: int) -> Table:
-    """Judge a trained variant on held-out clips. The autoencoder's finish has no part in it."""
-    checkpoint = folder / run_of(name) / "checkpoint"
-    export(folder, checkpoint, VARIANTS[name](plan).config, run_of(name), finish=False)
+    """Evaluate a trained variant on held-out clips, without the autoencoder's finish."""
+    checkpoint = folder / run_name(name) / "checkpoint"
+    export(folder, checkpoint, VARIANTS[name](plan).config, run_name(name), finish=False)
     return evaluate(checkpoint, clips, frames)
 
 
-def run_of(name: str) -> str:
-    """A variant's run, relative to the training's folder."""
+def run_name(name: str) -> str:
+    """Name of a variant's run: its folder, relative to the training folder."""
     return f"ablation/{name.replace(' ', '-')}"
 
 
 def markdown(tables: dict[str, Table]) -> str:
-    """All variants' means, side by side."""
+    """A table of the means of all variants."""
     lines = ["| variant | " + " | ".join(COLUMNS) + " |", "| --- " * (1 + len(COLUMNS)) + "|"]
     for name, table in tables.items():
         means = table.summary()

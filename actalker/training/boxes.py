@@ -1,15 +1,15 @@
-"""Face boxes as they come in use: the true ones, and those of a detector."""
+"""Face boxes with the errors of a detector, for training."""
 
 import numpy as np
 
 from actalker.shapes import Box, Size
 
 
-def detected(box: Box, size: Size, rng: np.random.Generator) -> Box:
-    """A true face box as a detector might give it. Half of the time it stays true.
+def simulate_detection(box: Box, size: Size, rng: np.random.Generator) -> Box:
+    """A true face box with random errors of a detector; in half of the calls, the true box.
 
-    OpenCV's frontal cascade is wider than the drawn face by 10 +- 5 of 256 pixels on both sides, and ends 14 +- 7 above
-    the chin; masks and guide must serve for its boxes too.
+    The boxes of OpenCV's frontal cascade are wider than the drawn face by 10 +- 5 of 256 pixels on both sides, and end
+    14 +- 7 pixels above the chin. Masks and guide must also work with them.
     """
     if rng.uniform() < 0.5:
         return box

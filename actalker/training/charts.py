@@ -1,4 +1,4 @@
-"""A run at a glance: its curves as one PNG, drawn from the log."""
+"""Training curves of a run as a PNG, from its log."""
 
 from pathlib import Path
 
@@ -9,27 +9,27 @@ from PIL import Image, ImageDraw
 
 from actalker.puppet.paint import colour4, fill, stroke
 from actalker.puppet.person import rgb
-from actalker.training.loop import logged
+from actalker.training.loop import read_metrics
 
 WIDTH, PANEL, MARGIN = 900, 200, 48
 _INK = (34, 48, 58)
 _LINE, _FAINT = rgb("33658a"), rgb("c9d3da")
-_SMOOTHED = 15  # logged points that a curve's mean runs over
+_WINDOW = 15  # logged points of the running mean
 
 Curve = npt.NDArray[np.float64]
 
 
 def read_log(folder: Path) -> dict[str, Curve]:
-    """Columns of a run's log; nan where a line lacks one, none before the first line."""
-    lines = logged(folder)
+    """Columns of a run's log (lines,); nan if a line lacks one. Empty if nothing has been logged."""
+    lines = read_metrics(folder)
     names = list(dict.fromkeys(name for line in lines for name in line))
     return {name: np.array([line.get(name, np.nan) for line in lines], float) for name in names}
 
 
 def write_curves(folder: Path, names: tuple[str, ...] = ("loss", "gradient_norm")) -> Path:
-    """Draw columns of the log over the steps, points and running mean, to curves.png in the folder.
+    """Draw columns of the log over the steps, as points and running mean, to curves.png in the folder.
 
-    Raises ValueError when nothing has been logged yet.
+    Raises ValueError if nothing has been logged yet.
     """
     log = read_log(folder)
     if not log:
@@ -45,16 +45,16 @@ def write_curves(folder: Path, names: tuple[str, ...] = ("loss", "gradient_norm"
         canvas.restore()
     path = folder / "curves.png"
     picture = Image.fromarray(pixels[..., :3])
-    words = ImageDraw.Draw(picture)  # Pillow brings a typeface; Skia would need one installed
+    text = ImageDraw.Draw(picture)  # Pillow has a typeface; Skia would need an installed one
     for row, name in enumerate(names):
         low, high = _range(log[name])
-        words.text((MARGIN, row * PANEL + 8), f"{name}   {low:.3g} to {high:.3g}   step {log['step'][-1]:.0f}", _INK)
+        text.text((MARGIN, row * PANEL + 8), f"{name}   {low:.3g} to {high:.3g}   step {log['step'][-1]:.0f}", _INK)
     picture.save(path)
     return path
 
 
 def _range(values: Curve) -> tuple[float, float]:
-    """Least value, and the greatest but for one in a hundred."""
+    """Minimum and 99th percentile."""
     return float(np.nanmin(values)), float(np.nanpercentile(values, 99))
 
 
@@ -66,7 +66,7 @@ def _draw_panel(canvas: skia.Canvas, steps: Curve, values: Curve) -> None:
     canvas.drawLine(MARGIN, PANEL - 28, WIDTH - MARGIN, PANEL - 28, stroke(_FAINT, 1))
     for point in zip(x, y, strict=True):
         canvas.drawCircle(*map(float, point), 1.6, fill(_FAINT))
-    window = np.ones(min(_SMOOTHED, len(y)))
+    window = np.ones(min(_WINDOW, len(y)))
     means = np.convolve(y, window / len(window), mode="valid")
     path = skia.Path()
     path.addPoly([skia.Point(float(u), float(v)) for u, v in zip(x[len(window) - 1 :], means, strict=True)], False)

@@ -1,4 +1,4 @@
-"""Takes as the network sees them: encoded on first use and kept on disk.
+"""Training examples of the network: encoded takes, computed on first use and cached on disk.
 
 F frames; C latent channels on a grid of h x w; 4 `VISEMES`, 11 `MOTION_SIGNALS`, 64 identity features.
 """
@@ -25,7 +25,7 @@ class Example:
     latents: Tensor
     """(F, C, h, w)"""
     spoken: Tensor
-    """(F, C, h, w) as far as the sound tells."""
+    """(F, C, h, w): the target by sound alone, see `Take.spoken`."""
     reference: Tensor
     """(C, h, w) of the portrait."""
     audio: Tensor
@@ -37,14 +37,14 @@ class Example:
     identity: Tensor
     """(64,)"""
     weight: Tensor
-    """(h, w): how much each place matters."""
+    """(h, w) importance of each position."""
     box: Tensor
     """(4,) left, top, right, bottom of the face in pixels."""
 
 
 @torch.no_grad()
 def encode_take(take: Take, autoencoder: PatchAutoencoder, identity_encoder: IdentityEncoder) -> Example:
-    """Run the frozen parts over a take."""
+    """Encode a take with the autoencoder and the identity encoder, without gradients."""
     still = to_tensor(take.portrait[None])
     latents = autoencoder.encode(to_tensor(take.pictures)).half()
     return Example(
@@ -60,11 +60,11 @@ def encode_take(take: Take, autoencoder: PatchAutoencoder, identity_encoder: Ide
     )
 
 
-class KeptExamples:
-    """Example i of some takes, kept in a folder; encoded on first use.
+class CachedExamples:
+    """Examples of some takes by number, encoded on first use and cached in a folder.
 
     Raises:
-        ValueError: The folder's first example is not what these takes and encoders make: something was changed since.
+        ValueError: The folder's first example was made of other takes or by other encoders.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class KeptExamples:
         self.folder, self.takes = folder, takes
         self.autoencoder, self.identity_encoder = autoencoder, identity_encoder
         folder.mkdir(parents=True, exist_ok=True)
-        if self._path(0).exists() and not _alike(self[0], self._encode(0)):
+        if self._path(0).exists() and not _almost_equal(self[0], self._encode(0)):
             raise ValueError(f"{folder} holds clips of other takes or encoders: remove it, and they are made again")
 
     def _path(self, index: int) -> Path:
@@ -83,30 +83,30 @@ class KeptExamples:
         return encode_take(self.takes.take(index), self.autoencoder, self.identity_encoder)
 
     def __getitem__(self, index: int) -> Example:
-        """Example `index`; any number of them exist."""
+        """Example `index`, any number from 0."""
         path = self._path(index)
         if not path.exists():
-            made = self._encode(index)
+            example = self._encode(index)
             part = path.with_suffix(f".{os.getpid()}.part")
-            torch.save(asdict(made), part)
+            torch.save(asdict(example), part)
             part.replace(path)
         return Example(**torch.load(path, weights_only=True))
 
 
-def _alike(kept: Example, made: Example) -> bool:
-    """Whether two examples differ by no more than another machine's rounding."""
-    pairs = [(getattr(kept, name), getattr(made, name)) for name in Example.__dataclass_fields__]
-    return all(a.shape == b.shape and torch.allclose(a.float(), b.float(), atol=0.02) for a, b in pairs)
+def _almost_equal(a: Example, b: Example) -> bool:
+    """Whether two examples are equal up to the rounding errors of different machines."""
+    pairs = [(getattr(a, name), getattr(b, name)) for name in Example.__dataclass_fields__]
+    return all(x.shape == y.shape and torch.allclose(x.float(), y.float(), atol=0.02) for x, y in pairs)
 
 
-def window(example: Example, frames: int, rng: np.random.Generator) -> slice:
-    """A random stretch of an example."""
+def random_span(example: Example, frames: int, rng: np.random.Generator) -> slice:
+    """A random range of `frames` frames of an example."""
     start = int(rng.integers(len(example.latents) - frames + 1))
     return slice(start, start + frames)
 
 
 def fit_transform(autoencoder: PatchAutoencoder, takes: Takes, people: int) -> None:
-    """Fit the linear part on one picture of each of the first `people` takes."""
+    """Fit the autoencoder's linear transform on one picture from each of the first `people` takes."""
     patches, weights = [], []
     for index in range(people):
         start = index * 37 % FRAMES

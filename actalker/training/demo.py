@@ -1,13 +1,13 @@
-"""The demo checkpoint: what it is made of, and its training from nothing, stage by stage, in one folder.
+"""The demo checkpoint: its configuration, and its training from scratch in stages, in one folder.
 
     audio/  motion/  identity/  the small encoders
     transform.safetensors   the autoencoder's transform
-    clips/                  encoded clips, made on first use
+    clips/                  encoded clips, cached on first use
     unet/                   network, guide and projections, with one block fewer at every resolution
-    deeper/                 the whole network, which begins as that one
-    finish/                 the learned part of the autoencoder
+    deeper/                 the whole network, initialised from that one
+    finish/                 the finish, the refinement network of the autoencoder
 
-Every stage goes on where it was stopped; a finished one returns at once.
+Every stage resumes where it was stopped. A finished stage returns at once.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -26,7 +26,7 @@ from actalker.encoders.widths import PatchWidths, SmallWidths
 from actalker.network import Branch, NetworkConfig
 from actalker.sampling import Guidance, Sampling
 from actalker.sampling import Schedule as NoiseSchedule
-from actalker.training.data import KeptExamples, fit_transform
+from actalker.training.data import CachedExamples, fit_transform
 from actalker.training.diffusion import DiffusionObjective, Recipe, Trainee
 from actalker.training.finish import FinishObjective
 from actalker.training.growth import deepen
@@ -36,7 +36,7 @@ from actalker.training.takes import FootageTakes, PuppetTakes, Takes, Video
 
 ENCODERS = ("audio", "motion", "identity")
 SHALLOW, NETWORK, FINISH = "unet", "deeper", "finish"
-"""The stages, named like their folders: the network has two."""
+"""Names of the other stages and of their folders: two of the network, one of the finish."""
 TRANSFORM = "transform.safetensors"
 
 DEMO = CheckpointConfig(
@@ -77,19 +77,19 @@ DEMO = CheckpointConfig(
         decode_context=2,
     ),
 )
-"""The demo checkpoint's configuration. One guided step is two evaluations of the network per frame, three where sound
-and motion drive together. The scales make up for the timidity of the network (docs/training.md)."""
+"""The demo checkpoint's configuration. One guided step needs two evaluations of the network, three if sound and motion
+are both open. The guidance scales compensate for the small amplitudes of the network (docs/training.md)."""
 
 
 DEEPER = Recipe(
     phases=((0, 2, 8),), detail=((0, 1.5), (6000, 1.0)), start_step=0, first_pool=2500, steps_per_example=1_000_000
 )
-"""What the deeper network is trained on: all people, and mostly from where the sampler starts."""
+"""Recipe of the deeper network: all people, mostly with the sampler's start as input."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is trained, for how long and how."""
+    """Configuration, steps, learning rates and recipes of all stages."""
 
     config: CheckpointConfig = DEMO
     recipe: Recipe = field(default_factory=Recipe)
@@ -97,9 +97,9 @@ class Plan:
     motion_steps: int = 3700
     identity_steps: int = 1500
     people: int = 700
-    """Persons whose pictures the autoencoder's transform is fitted on."""
+    """Number of people for fitting the autoencoder's transform."""
     network_steps: int = 33700
-    """Of the network with one block fewer at every resolution: it learns most, and a step of it takes two thirds."""
+    """Steps of the shallow network: most is learned here, and a step takes two thirds of the time."""
     network_rate: float = 8e-4
     deeper_recipe: Recipe = field(default_factory=lambda: DEEPER)
     deeper_steps: int = 21100
@@ -109,7 +109,7 @@ class Plan:
     finish_people: int = 1000
 
     def steps(self, stage: str) -> int:
-        """How many a stage has."""
+        """Number of steps of a stage."""
         return {
             "audio": self.audio_steps,
             "motion": self.motion_steps,
@@ -120,13 +120,13 @@ class Plan:
         }[stage]
 
     def shallow(self) -> "Plan":
-        """The same with one block fewer at every resolution."""
+        """The same plan, with one block fewer at every resolution of the network."""
         network = replace(self.config.network, layers=self.config.network.layers - 1)
         return replace(self, config=replace(self.config, network=network))
 
 
 def train_encoder(folder: Path, plan: Plan, name: str, on_metrics: OnMetrics | None = None) -> None:
-    """One of the `ENCODERS`."""
+    """Train one of the `ENCODERS`."""
     objectives: Mapping[str, tuple[Callable[[], Objective], float]] = {
         "audio": (VisemeObjective, 2e-3),
         "motion": (MotionObjective, 1.5e-3),
@@ -137,8 +137,8 @@ def train_encoder(folder: Path, plan: Plan, name: str, on_metrics: OnMetrics | N
     Run(objective(), schedule, folder / name).train(on_metrics)
 
 
-def takes_of(folder: Path, plan: Plan, footage: Sequence[Video]) -> Takes:
-    """What the network is trained on: footage, read by the trained encoders, or without any the drawn people."""
+def training_takes(folder: Path, plan: Plan, footage: Sequence[Video]) -> Takes:
+    """Takes to train on: the footage, with signals from the trained encoders; without footage, drawn people."""
     size = plan.config.picture.short_edge
     if footage:
         return FootageTakes(footage, trained_encoders(folder, plan.config), size)
@@ -146,11 +146,11 @@ def takes_of(folder: Path, plan: Plan, footage: Sequence[Video]) -> Takes:
 
 
 def fit(folder: Path, plan: Plan, footage: Sequence[Video] = ()) -> None:
-    """Fit the autoencoder's transform, unless it is there."""
+    """Fit the autoencoder's transform, unless its file exists."""
     path = folder / TRANSFORM
     if not path.exists():
         autoencoder = PatchAutoencoder(_patch_widths(plan.config))
-        fit_transform(autoencoder, takes_of(folder, plan, footage), plan.people)
+        fit_transform(autoencoder, training_takes(folder, plan, footage), plan.people)
         save_file({name: buffer.contiguous() for name, buffer in autoencoder.named_buffers()}, path)
 
 
@@ -160,7 +160,7 @@ def fitted_autoencoder(folder: Path, config: CheckpointConfig) -> PatchAutoencod
     fitted = load_file(path)
     if fitted.keys() != dict(autoencoder.named_buffers()).keys():
         raise ValueError(f"{path} holds another transform: remove it, and it is fitted again")
-    autoencoder.load_state_dict(fitted, strict=False)  # all buffers; the finish, its parameters, has its own file
+    autoencoder.load_state_dict(fitted, strict=False)  # all buffers; the finish, the parameters, has its own file
     return autoencoder
 
 
@@ -171,7 +171,7 @@ def _patch_widths(config: CheckpointConfig) -> PatchWidths:
 
 
 def trained_encoders(folder: Path, config: CheckpointConfig, names: Sequence[str] = ENCODERS) -> SmallEncoders:
-    """Encoders as their stages left them, those of `names`; the projections are untrained."""
+    """Encoders with the averaged weights of their stages, if in `names`. The projections are untrained."""
     assert config.encoders.small is not None
     encoders = SmallEncoders(config.encoders.small)
     for name in names:
@@ -186,8 +186,7 @@ def train_network(
     device: str = "cpu",
     footage: Sequence[Video] = (),
 ) -> None:
-    """Network, guide and projections, on encoders and transform as they are; with one block fewer at every resolution
-    than the plan's network has."""
+    """Train the shallow network (`Plan.shallow`), guide and projections; encoders and transform are frozen."""
     fit(folder, plan, footage)
     schedule = Schedule(plan.network_steps, plan.network_rate, 80, cooldown_share=1.0, ema=0.998)
     Run(network_objective(folder, plan.shallow(), device, footage), schedule, folder / SHALLOW).train(on_metrics)
@@ -200,7 +199,7 @@ def deepen_network(
     device: str = "cpu",
     footage: Sequence[Video] = (),
 ) -> None:
-    """The plan's whole network, from where `train_network` has left it."""
+    """Train the plan's whole network, initialised from the result of `train_network`."""
     objective = network_objective(folder, replace(plan, recipe=plan.deeper_recipe), device, footage)
     if not (folder / NETWORK / "state.pt").exists():
         deepen(objective.trainee, _averages(folder / SHALLOW))
@@ -211,13 +210,13 @@ def deepen_network(
 def network_objective(
     folder: Path, plan: Plan, device: str = "cpu", footage: Sequence[Video] = ()
 ) -> DiffusionObjective:
-    """The network's objective, with untrained weights."""
-    encoders = trained_encoders(folder, plan.config, ["identity"])  # the takes bring the signals
+    """Objective of the network, with initial weights."""
+    encoders = trained_encoders(folder, plan.config, ["identity"])  # audio and motion signals come from the takes
     autoencoder = fitted_autoencoder(folder, plan.config)
     torch.manual_seed(1)
     trainee = Trainee(plan.config.network, encoders).to(device)
-    takes = takes_of(folder, plan, footage)
-    examples = KeptExamples(folder / "clips", takes, autoencoder, encoders.identity_encoder)
+    takes = training_takes(folder, plan, footage)
+    examples = CachedExamples(folder / "clips", takes, autoencoder, encoders.identity_encoder)
     config = plan.config
     return DiffusionObjective(
         trainee, examples, 1 / autoencoder.scale, plan.recipe, config.options.sampling, config.picture
@@ -231,13 +230,15 @@ def train_finish(
     device: str = "cpu",
     footage: Sequence[Video] = (),
 ) -> None:
-    """The autoencoder's finish, on what the network makes; without the stage it does nothing."""
+    """Train the autoencoder's finish on the outputs of the network. Before, the finish is the identity."""
     network = network_objective(folder, plan, device, footage)
     _load_averages(network.trainee, folder / NETWORK)
     torch.manual_seed(0)
     autoencoder = fitted_autoencoder(folder, plan.config).to(device)
     guidance = plan.config.options.sampling.guidance.signals
-    objective = FinishObjective(autoencoder, network, takes_of(folder, plan, footage), plan.finish_people, guidance)
+    objective = FinishObjective(
+        autoencoder, network, training_takes(folder, plan, footage), plan.finish_people, guidance
+    )
     schedule = Schedule(plan.finish_steps, plan.finish_rate, 100, cooldown_share=1.0, ema=0.99)
     Run(objective, schedule, folder / FINISH).train(on_metrics)
 
@@ -245,7 +246,7 @@ def train_finish(
 def export(
     folder: Path, target: Path, config: CheckpointConfig = DEMO, name: str = NETWORK, finish: bool = True
 ) -> None:
-    """Write the checkpoint that a training folder has reached; it may be still training."""
+    """Write a checkpoint of the current state of a training folder, during or after the training."""
     trainee = Trainee(config.network, trained_encoders(folder, config))
     _load_averages(trainee, folder / name)
     autoencoder = fitted_autoencoder(folder, config)
@@ -257,7 +258,7 @@ def export(
         "encoders": trainee.encoders,
         "autoencoder": autoencoder,
     }
-    # Half precision halves the file; the difference to float32 is far below a grey level.
+    # Half precision halves the file size. The difference to float32 is far below one grey level.
     save_checkpoint(target, config, {part: module.half().state_dict() for part, module in parts.items()})
 
 
@@ -268,5 +269,5 @@ def _averages(folder: Path) -> dict[str, Tensor]:
 
 
 def _load_averages(module: nn.Module, folder: Path) -> None:
-    if misfits := load_trained(module, _averages(folder)):
-        raise ValueError(f"{folder} holds another network: {sorted(misfits)[:5]}")
+    if mismatched := load_trained(module, _averages(folder)):
+        raise ValueError(f"{folder} holds another network: {sorted(mismatched)[:5]}")

@@ -1,7 +1,7 @@
-"""The training loop: AdamW with warm-up and cool-down, a moving average, and a state that survives kill -9.
+"""The training loop: AdamW with warm-up and cool-down, an exponential moving average (EMA), and atomic saves.
 
-A step is a pure function of the state before it and of its number, so a resumed run is the uninterrupted one, bit for
-bit. Nothing here knows what is trained: an objective is a module with a `loss`.
+A step is a pure function of the state before it and of its number, so that a resumed run equals an uninterrupted one
+bit for bit. The loop is independent of what is trained: an `Objective` has a module and a loss.
 """
 
 import json
@@ -22,39 +22,40 @@ OnMetrics = Callable[[int, Metrics], None]
 
 
 class Objective(Protocol):
-    """What can be trained."""
+    """A module and its loss."""
 
     def loss(self, step: int) -> tuple[Tensor, Metrics]:
-        """Scalar loss of batch number `step`, which depends on nothing but that number, and figures for the log."""
+        """Scalar loss of batch number `step`, which depends on that number only, and metrics for the log."""
 
     def module(self) -> nn.Module:
-        """The module whose parameters that require gradients are trained."""
+        """The module. Its parameters that require gradients are trained."""
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """How long and how fast."""
+    """Steps and optimiser settings."""
 
     steps: int
     learning_rate: float
     warmup_steps: int = 100
     cooldown_share: float = 0.3
-    """Last share of the steps in which the rate falls linearly to a twentieth."""
+    """Share of the steps, at the end, in which the learning rate falls linearly to a twentieth."""
     weight_decay: float = 0.01
     ema: float = 0.998
+    """Decay of the moving average."""
     clip_norm: float = 1.0
 
     def rate(self, step: int) -> float:
-        """Learning rate of a step: trapezoid, so that a longer run shares its beginning with a shorter one."""
+        """Learning rate of a step: a trapezoid, so that a longer and a shorter run begin alike."""
         left = (self.steps - step) / max(self.cooldown_share * self.steps, 1)
         return self.learning_rate * min((step + 1) / max(self.warmup_steps, 1), max(left, 0.05), 1.0)
 
 
 class Run:
-    """A training run in a folder: `state.pt` (everything to go on) and `metrics.jsonl`.
+    """A training run in a folder, which has `state.pt` (all that a resumed run needs) and `metrics.jsonl`.
 
-    Inside a torch.distributed group every worker makes a Run over the same folder, and the steps are shared: worker r
-    of n takes the batches r, n + r, 2 n + r and so on.
+    In a torch.distributed group, every worker creates a Run with the same folder, and gradients are averaged: worker r
+    of n uses the batches r, n + r, 2 n + r and so on.
     """
 
     def __init__(self, objective: Objective, schedule: Schedule, folder: Path) -> None:
@@ -69,27 +70,27 @@ class Run:
             fused=True,
         )
         self.step = 0
-        together = distributed.is_available() and distributed.is_initialized()
-        self._rank, self._workers = (distributed.get_rank(), distributed.get_world_size()) if together else (0, 1)
+        is_distributed = distributed.is_available() and distributed.is_initialized()
+        self._rank, self._workers = (distributed.get_rank(), distributed.get_world_size()) if is_distributed else (0, 1)
         folder.mkdir(parents=True, exist_ok=True)
         if self.state_path.exists():
             self._restore()
 
     @property
     def state_path(self) -> Path:
-        """The one file that a resumed run needs."""
+        """The file that a resumed run needs."""
         return self.folder / _STATE
 
     @property
     def log_path(self) -> Path:
-        """One JSON object per logged step."""
+        """One JSON object per read_metrics step."""
         return self.folder / _LOG
 
     def train(self, on_metrics: OnMetrics | None = None, save_every_s: float = 60.0, log_every: int = 20) -> None:
-        """Run to the schedule's last step, saving on the way and at the end."""
+        """Train to the last step. Saves every `save_every_s` seconds and at the end; logs every `log_every` steps."""
         saved = time.monotonic()
         while self.step < self.schedule.steps:
-            metrics = self._advance()
+            metrics = self._train_step()
             if self.step % log_every == 0:
                 self._log(metrics, on_metrics)
             if time.monotonic() - saved > save_every_s:
@@ -97,27 +98,27 @@ class Run:
                 saved = time.monotonic()
         self.save()
 
-    def _advance(self) -> Metrics:
+    def _train_step(self) -> Metrics:
         number = self.step * self._workers + self._rank
         torch.manual_seed(number)  # for layers that draw from the global generator, such as mask-drop
         loss, metrics = self.objective.loss(number)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
-        self._share_gradients()
+        self._average_gradients()
         norm = nn.utils.clip_grad_norm_(self.weights.values(), self.schedule.clip_norm)
         for group in self.optimizer.param_groups:
             group["lr"] = self.schedule.rate(self.step)
         self.optimizer.step()
-        self._follow()
+        self._update_average()
         self.step += 1
         return {"loss": float(loss.detach()), "gradient_norm": float(norm), **metrics}
 
-    def _share_gradients(self) -> None:
-        """Average over the workers, so that all take the same step; a weight that this batch left alone counts 0."""
+    def _average_gradients(self) -> None:
+        """Average gradients over the workers. A weight without a gradient in this batch counts as 0."""
         if self._workers == 1:
             return
         grads = [torch.zeros_like(w) if w.grad is None else w.grad for w in self.weights.values()]
-        # One message: hundreds of small ones cost four times as much.
+        # One message: hundreds of small ones take four times as long.
         shared = torch.cat([grad.flatten() for grad in grads])
         distributed.all_reduce(shared)
         parts = torch.split(shared / self._workers, [grad.numel() for grad in grads])
@@ -125,13 +126,13 @@ class Run:
             weight.grad = grad.copy_(mean.view(grad.shape))
 
     @torch.no_grad()
-    def _follow(self) -> None:
-        """Move the average; early on it follows faster, so that the first weights do not stay in it."""
+    def _update_average(self) -> None:
+        """Update the moving average. Its decay is smaller at first, so that the initial weights do not stay in it."""
         decay = min(self.schedule.ema, (1 + self.step) / (10 + self.step))
         torch._foreach_lerp_(list(self.average.values()), [w.detach() for w in self.weights.values()], 1 - decay)
 
     def save(self) -> None:
-        """Publish the state in one rename: a kill at any moment leaves the old or the new state, whole."""
+        """Save the state by an atomic rename: if the process is killed, the old or the new state is complete."""
         if self._rank:
             return  # every worker has the same state
         state = {
@@ -140,7 +141,7 @@ class Run:
             "average": self.average,
             "optimizer": self.optimizer.state_dict(),
         }
-        _publish(state, self.state_path)
+        _save_atomically(state, self.state_path)
 
     def _restore(self) -> None:
         device = next(iter(self.weights.values())).device
@@ -152,16 +153,16 @@ class Run:
         with torch.no_grad():
             for name, weight in self.weights.items():
                 weight.copy_(state["weights"][name])
-        self.average = {name: state["average"][name] for name in self.weights}  # in this order: they are moved as one
-        if state["optimizer"] is not None:  # a run that begins with given weights has none yet
+        self.average = {name: state["average"][name] for name in self.weights}  # in the order of the weights
+        if state["optimizer"] is not None:  # a run with given initial weights has none yet
             self.optimizer.load_state_dict(state["optimizer"])
         self.step = state["step"]
-        self._cut_log()
+        self._truncate_log()
 
-    def _cut_log(self) -> None:
-        """Forget logged steps after the restored one: they will be run, and logged, again."""
+    def _truncate_log(self) -> None:
+        """Remove read_metrics steps after the restored one, because they will be read_metrics again."""
         if not self._rank:
-            kept = [line for line in logged(self.folder) if line["step"] <= self.step]
+            kept = [line for line in read_metrics(self.folder) if line["step"] <= self.step]
             self.log_path.write_text("".join(f"{json.dumps(line)}\n" for line in kept))
 
     def _log(self, metrics: Metrics, on_metrics: OnMetrics | None) -> None:
@@ -173,31 +174,33 @@ class Run:
             on_metrics(self.step, metrics)
 
 
-def logged(folder: Path) -> list[Metrics]:
-    """What a run has logged: step, time_s and figures; of a line that is being written, nothing."""
+def read_metrics(folder: Path) -> list[Metrics]:
+    """Lines that a run has read_metrics: step, time_s and metrics. An incomplete last line is left out."""
     path = folder / _LOG
     lines = path.read_text().splitlines() if path.exists() else []
     return [json.loads(line) for line in lines if line.endswith("}")]
 
 
 def load_trained(module: nn.Module, weights: Mapping[str, Tensor]) -> set[str]:
-    """Load what a run has trained of a module: frozen parts and buffers are not in it, and stay.
+    """Load the trained weights of a run into a module. Frozen parameters and buffers are not in them and stay.
 
     Returns:
-        The names that do not fit: weights that the module lacks, and trainable ones that the run lacks.
+        Mismatched names: weights that are not in the module, and trainable parameters that are not in the weights.
     """
     found = module.load_state_dict(weights, strict=False)
     trainable = {name for name, weight in module.named_parameters() if weight.requires_grad}
     return (set(found.missing_keys) & trainable) | set(found.unexpected_keys)
 
 
-def keep_weights(folder: Path, weights: Mapping[str, Tensor], step: int) -> None:
-    """Give a run that is yet to be made the weights it begins with at `step`; its average is these too."""
+def save_initial_weights(folder: Path, weights: Mapping[str, Tensor], step: int) -> None:
+    """Write the state of a future run: initial weights at `step`, which are also its average."""
     folder.mkdir(parents=True, exist_ok=True)
-    _publish({"step": step, "weights": dict(weights), "average": dict(weights), "optimizer": None}, folder / _STATE)
+    _save_atomically(
+        {"step": step, "weights": dict(weights), "average": dict(weights), "optimizer": None}, folder / _STATE
+    )
 
 
-def _publish(state: Mapping[str, object], path: Path) -> None:
+def _save_atomically(state: Mapping[str, object], path: Path) -> None:
     part = path.with_suffix(f".{os.getpid()}.part")
     with part.open("wb") as file:
         torch.save(state, file)
@@ -207,6 +210,6 @@ def _publish(state: Mapping[str, object], path: Path) -> None:
 
 
 def averaged_weights(folder: Path) -> dict[str, Tensor]:
-    """The moving average that a run has reached: what a checkpoint is made of."""
-    average: dict[str, Tensor] = torch.load(folder / _STATE, weights_only=True)["average"]
+    """The moving average of a run's weights, which a checkpoint contains."""
+    average: dict[str, Tensor] = torch.load(folder / _STATE, "cpu", weights_only=True)["average"]
     return average

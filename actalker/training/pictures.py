@@ -1,4 +1,4 @@
-"""Pictures for training: as tensors, and weighted by what matters."""
+"""Pictures as tensors, and the importance map of their errors."""
 
 import numpy as np
 import numpy.typing as npt
@@ -8,7 +8,7 @@ from torch import Tensor
 from actalker.shapes import Box
 
 MOUTH, EYES = 0.77, 0.32
-"""Heights of their middles, as shares of a face box from hair to chin: those of 300 drawn people, within 0.012."""
+"""Heights of mouth and eyes, as shares of a face box from hair to chin: of 300 drawn people, within 0.012."""
 
 
 def to_tensor(pictures: npt.NDArray[np.uint8]) -> Tensor:
@@ -17,9 +17,9 @@ def to_tensor(pictures: npt.NDArray[np.uint8]) -> Tensor:
 
 
 def detail_weight(box: Box, size: int, eyes: float = 3) -> Tensor:
-    """(size, size): 1, and more on mouth, eyes and brows, where a viewer looks; from the face's box, hair to chin."""
+    """Importance map (size, size): 1, and more at mouth, eyes and brows. box: the face from hair to chin, in pixels."""
     y, x = (np.mgrid[0:size, 0:size] + 0.5) - np.array([box.top, box.left])[:, None, None]
-    u, v = x / box.size.width - 0.5, y / box.size.height  # across the face, and from its top to its bottom
+    u, v = x / box.size.width - 0.5, y / box.size.height  # -0.5 to 0.5 across the face, 0 to 1 from top to bottom
 
     def bump(centre: float, half_width: float, half_height: float) -> npt.NDArray[np.float64]:
         return np.asarray(np.exp(-0.5 * ((u / half_width) ** 2 + ((v - centre) / half_height) ** 2) ** 2))

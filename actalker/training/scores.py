@@ -1,4 +1,4 @@
-"""What a checkpoint scores: a row for each held-out clip, and the table that stands beside the weights."""
+"""Scores of a checkpoint: one row per held-out clip, and the table that is stored with the weights."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -11,11 +11,14 @@ from actalker.puppet.measure import SIGNALS
 
 @dataclass(frozen=True)
 class ClipScores:
-    """One held-out clip. Correlations are Pearson's over its frames; nan where the truth does not move."""
+    """Scores of one held-out clip.
+
+    Those without a comment are Pearson correlations with the true curves over the frames; nan if a curve is constant.
+    """
 
     clip: int
     reader_open: float
-    """How well the measure itself reads the mouth, on the true frames; the next five likewise."""
+    """Accuracy of the measurement: `Reader` on the true frames. Also the next five."""
     reader_wide: float
     reader_round: float
     reader_smile: float
@@ -25,31 +28,31 @@ class ClipScores:
     audio_wide: float
     audio_round: float
     audio_range: float
-    """Spread of the opening, as a share of the truth's."""
+    """Standard deviation of the mouth opening, divided by the true one."""
     audio_lag_frames: int
-    """Delay at which the opening correlates best."""
+    """Delay at which the correlation of the mouth opening is largest."""
     audio_silence: float
-    """Mean opening where the truth is closed; 1 is fully open."""
+    """Mean opening where the true mouth is closed; 1 is fully open."""
     idle_open: float
-    """By sound, with blinks of its own."""
+    """By sound and random blinks; also the next one."""
     idle_blink: float
     motion_open: float
     motion_brow: float
     motion_blink: float
     motion_smile: float
     both_open: float
-    """Mouth against the sound."""
+    """Mouth opening against that of the sound."""
     both_driver_open: float
-    """Mouth against the driving clip's, which says something else."""
+    """Mouth opening against that of the driving clip, in which something else is said."""
     true_driver_open: float
-    """The sound's own mouth against the driving clip's: they meet by chance, and a perfect result would as often."""
+    """True mouth opening of the sound against that of the driving clip: the value of a perfect result for
+    both_driver_open."""
     both_brow: float
     both_blink: float
     audio_grain: float
-    """By sound alone: speckle and shadows, see `cleanness`; here and below against the frames that were asked for."""
+    """By sound alone, against the target frames; this and the next ones: see `ImageQuality`."""
     audio_flicker: float
     audio_psnr_db: float
-    """Of what moves."""
     idle_grain: float
     idle_flicker: float
     idle_psnr_db: float
@@ -60,12 +63,11 @@ class ClipScores:
     both_flicker: float
     both_psnr_db: float
     still_psnr_db: float
-    """Of the parts that do not move in the true clip, against the portrait."""
+    """PSNR against the portrait, of the pixels that do not move in the true clip."""
     own_identity: float
-    """1 where the identity encoder finds what was made by sound nearest to its own portrait of all, else 0."""
+    """1 if, by the identity encoder, the frames by sound are nearest to their own portrait among all, else 0."""
     seconds_per_frame: float
-    """Generation by sound with blinks of its own, the portrait's encoding and all decoding included; nan where it was
-    not timed."""
+    """Time of generation by sound and random blinks, with encoding and decoding; nan if it was not measured."""
 
 
 AIMS = {
@@ -94,12 +96,12 @@ AIMS = {
 
 @dataclass(frozen=True)
 class Table:
-    """All clips' scores."""
+    """Scores of all clips."""
 
     rows: tuple[ClipScores, ...]
 
     def summary(self) -> dict[str, tuple[float, float, float]]:
-        """Per column mean, smallest and largest value over the clips; nan where it is undefined for all of them."""
+        """By column mean, smallest and largest value over the clips where it is defined; nan if there are none."""
         columns = [name for name in ClipScores.__dataclass_fields__ if name != "clip"]
         found = {name: np.array([getattr(row, name) for row in self.rows], float) for name in columns}
         defined = {name: column[~np.isnan(column)] for name, column in found.items()}
@@ -110,7 +112,7 @@ class Table:
         }
 
     def markdown(self) -> str:
-        """The summary as a table, beside what a checkpoint that really talks would reach."""
+        """The summary as a table, with the aim of each measure."""
         lines = ["| measure | mean | smallest | largest | aim |", "| --- | --- | --- | --- | --- |"]
         for name, figures in self.summary().items():
             lines.append(f"| {name} | {' | '.join(f'{figure:.3f}' for figure in figures)} | {AIMS.get(name, '')} |")
@@ -118,7 +120,7 @@ class Table:
 
 
 def write(table: Table, checkpoint: Path) -> None:
-    """evaluation.json with every clip, null where undefined, evaluation.md with the summary, next to the weights."""
+    """Write evaluation.json (every clip, null if undefined) and evaluation.md (the summary) next to the weights."""
     clips = [{name: _defined(figure) for name, figure in asdict(row).items()} for row in table.rows]
     summary = {name: [_defined(figure) for figure in figures] for name, figures in table.summary().items()}
     document = json.dumps({"summary": summary, "clips": clips}, indent=1, allow_nan=False)

@@ -1,4 +1,4 @@
-"""A training that begins where a checkpoint is: laid out in a folder as if the stages before had ended there."""
+"""Training that continues from a checkpoint: its weights are written to a training folder as results of the stages."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -9,22 +9,22 @@ from torch import Tensor
 
 from actalker.checkpoint import load_part, read_config
 from actalker.training.demo import ENCODERS, FINISH, NETWORK, SHALLOW, TRANSFORM, Plan
-from actalker.training.loop import keep_weights
+from actalker.training.loop import save_initial_weights
 
 
 def another_cycle(plan: Plan) -> Plan:
-    """Network and finish trained on for as long, and as fast, as in one of the bundled checkpoint's own cycles."""
+    """The plan for another cycle of network and finish, with the steps and rates of the bundled checkpoint's cycles."""
     return replace(plan, deeper_steps=8500, deeper_rate=3.9e-4, finish_steps=8900, finish_rate=8e-4)
 
 
 def begin_from(checkpoint: Path, folder: Path, plan: Plan) -> None:
-    """Lay a training folder out: encoders and transform are done, network and finish begin with these weights.
+    """Prepare a training folder: encoders and transform are finished, network and finish start with these weights.
 
-    A folder in which that was done before is left alone, so that the same command goes on.
+    If that was done before, the folder is not changed, so that the same command resumes the training.
 
     Raises:
-        WeightsError: There is no whole checkpoint.
-        ValueError: The checkpoint is of another network, or the folder holds a training that began elsewhere.
+        WeightsError: The checkpoint is missing, incomplete or inconsistent.
+        ValueError: The checkpoint is of another network, or the folder has a training that began from scratch.
     """
     if (folder / NETWORK / "state.pt").exists():
         return
@@ -43,14 +43,14 @@ def begin_from(checkpoint: Path, folder: Path, plan: Plan) -> None:
     )
     folder.mkdir(parents=True, exist_ok=True)
     for name in ENCODERS:
-        keep_weights(folder / name, _part(encoders, f"{name}_encoder."), plan.steps(name))
+        save_initial_weights(folder / name, _part(encoders, f"{name}_encoder."), plan.steps(name))
     finish = {name: tensor for name, tensor in autoencoder.items() if name.startswith("finish.")}
     save_file({name: autoencoder[name] for name in autoencoder.keys() - finish.keys()}, folder / TRANSFORM)
-    keep_weights(folder / FINISH, finish, 0)
+    save_initial_weights(folder / FINISH, finish, 0)
     projections = {name: tensor for name, tensor in encoders.items() if not name.split(".")[0].endswith("_encoder")}
     parts = {"unet": unet, "guide": guide, "encoders": projections}
     network = {f"{part}.{name}": tensor for part, tensors in parts.items() for name, tensor in tensors.items()}
-    keep_weights(folder / NETWORK, network, 0)  # last: where it is, all is
+    save_initial_weights(folder / NETWORK, network, 0)  # the last: if it exists, all others do
 
 
 def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

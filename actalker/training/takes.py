@@ -1,7 +1,7 @@
-"""What is trained on: numbered takes of somebody who talks, drawn or filmed.
+"""Training data: numbered takes of a talking person, drawn or filmed.
 
-F frames of S x S pixels; 4 `VISEMES`, 11 `MOTION_SIGNALS`. The signals of drawn takes are the true ones, so that the
-network does not wait for the encoders, nor learn their mistakes; filmed ones have what the encoders make of them.
+F frames of S x S pixels; 4 `VISEMES`, 11 `MOTION_SIGNALS`. Drawn takes have the true signals, so that the network does
+not depend on the encoders or their errors. The signals of filmed takes are outputs of the encoders.
 """
 
 from collections.abc import Sequence
@@ -23,36 +23,36 @@ from actalker.shapes import FRAME_SAMPLES, Box
 from actalker.training.pictures import detail_weight, to_tensor
 
 FRAMES = 32
-"""Length of a take."""
+"""Length of a take in frames."""
 
 Pictures = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
 class Take:
-    """Some frames of one person."""
+    """Frames of one person, with signals."""
 
     pictures: Pictures
     """(F, S, S, 3) RGB."""
     spoken: Pictures
-    """(F, S, S, 3): as far as the sound tells. Drawn people move only their mouths here; of filmed ones it is
+    """(F, S, S, 3): the target with audio alone. Drawn people move only their mouths in it; for filmed people it is
     `pictures`."""
     portrait: Pictures
-    """(S, S, 3): the person at another moment."""
+    """(S, S, 3): another picture of the person."""
     box: Box
-    """The face's, in all of them."""
+    """Face box in all pictures, in pixels."""
     weight: Tensor
-    """(S, S): how much each place matters."""
+    """(S, S) importance of each position."""
     audio: Tensor
-    """(F, 4)"""
+    """(F, 4) `VISEMES`."""
     motion: Tensor
-    """(F, 11)"""
+    """(F, 11) `MOTION_SIGNALS`."""
     other_motion: Tensor
-    """(F, 11) of somebody who makes the same gestures while saying something else; where nobody does, `motion`."""
+    """(F, 11): the same gestures with the mouth of another speech; for filmed people, `motion`."""
 
 
 class Takes(Protocol):
-    """Any number of takes: a take is a pure function of its number."""
+    """Takes by number, any number from 0. A take is a pure function of its number."""
 
     size: int
     """S"""
@@ -64,9 +64,9 @@ class Takes(Protocol):
 class PuppetTakes:
     """Drawn people, one for every number.
 
-    Their heads hold still, whatever turns the signals tell of: a shift is not among the signals, and all that a small
-    network can make of it is blur; where it has to turn heads, noses and brows pay for it. They smile twice as much as
-    `performance` has it: a smile moves so few pixels that it is learned last.
+    Their heads do not move, although the motion signals contain rotations. A shift is not in the signals, and a small
+    network would render it as blur; rotations cost it the detail of noses and brows. Smiles are twice as large as in
+    `performance`, because they move few pixels and are learned last.
     """
 
     def __init__(self, size: int) -> None:
@@ -75,13 +75,15 @@ class PuppetTakes:
     def take(self, index: int, start: int = 0, stop: int = FRAMES) -> Take:
         """See `Takes`."""
         clip = training_clip(index, FRAMES)
-        elsewhere = [Face(*map(float, shape)) for shape in visemes(training_clip(index + 7919, FRAMES).speech, FRAMES)]
+        other_mouths = [
+            Face(*map(float, shape)) for shape in visemes(training_clip(index + 7919, FRAMES).speech, FRAMES)
+        ]
         faces = [replace(face, smile=float(np.clip(2 * face.smile, -1, 1))) for face in clip.faces[start:stop]]
-        others = [face.saying(other) for face, other in zip(faces, elsewhere[start:stop], strict=True)]
+        others = [face.with_mouth_of(other) for face, other in zip(faces, other_mouths[start:stop], strict=True)]
         box = clip.person.face_box(self.size)
         return Take(
-            pictures=self._draw(clip.person, [face.held() for face in faces]),
-            spoken=self._draw(clip.person, [REST.saying(face) for face in faces]),
+            pictures=self._draw(clip.person, [face.with_still_head() for face in faces]),
+            spoken=self._draw(clip.person, [REST.with_mouth_of(face) for face in faces]),
             portrait=clip.portrait(self.size),
             box=box,
             weight=detail_weight(box, self.size),
@@ -100,14 +102,14 @@ def _signals(faces: Sequence[Face], names: Sequence[str]) -> Tensor:
 
 @dataclass(frozen=True)
 class Video:
-    """Footage of one person, its frames cut to squares around the face."""
+    """Footage of one person, cropped to a square around the face. Raises ValueError if it is shorter than 2 takes."""
 
     frames: Pictures
     """(n, S, S, 3) at 25 per second."""
     sound: npt.NDArray[np.float32]
     """(640 n,) mono at 16 kHz in [-1, 1]."""
     box: Box
-    """The face's, in pixels of `frames`."""
+    """Face box in pixels of `frames`."""
 
     def __post_init__(self) -> None:
         if len(self.frames) < 2 * FRAMES:
@@ -115,7 +117,7 @@ class Video:
 
 
 class FootageTakes:
-    """Stretches of filmed people; take i is one of video i modulo their number. The portrait is any other frame."""
+    """Random parts of videos: take i is from video i modulo their number. The portrait is a random frame of it."""
 
     def __init__(self, videos: Sequence[Video], encoders: SmallEncoders, size: int) -> None:
         self.videos, self.encoders, self.size = videos, encoders, size
@@ -128,18 +130,18 @@ class FootageTakes:
         first = int(rng.integers(len(video.frames) - FRAMES + 1)) + start
         span = slice(first, first + stop - start)
         pictures = np.asarray(video.frames[span])
-        # A little sound to either side is heard too, as it will be in use.
+        # The audio encoder also gets some sound on either side, as at inference.
         before = min(span.start, FRAMES)
         sound = video.sound[(span.start - before) * FRAME_SAMPLES : (span.stop + FRAMES) * FRAME_SAMPLES]
-        heard = self.encoders.audio_encoder(frame_mel(torch.from_numpy(sound))[None])[0]
-        seen = self.encoders.motion_encoder(face_crops(to_tensor(pictures) / 2 + 0.5, video.box))
+        audio = self.encoders.audio_encoder(frame_mel(torch.from_numpy(sound))[None])[0]
+        motion = self.encoders.motion_encoder(face_crops(to_tensor(pictures) / 2 + 0.5, video.box))
         return Take(
             pictures=pictures,
             spoken=pictures,
             portrait=np.asarray(video.frames[int(rng.integers(len(video.frames)))]),
             box=video.box,
             weight=detail_weight(video.box, self.size),
-            audio=heard[before : before + len(pictures)],
-            motion=seen,
-            other_motion=seen,
+            audio=audio[before : before + len(pictures)],
+            motion=motion,
+            other_motion=motion,
         )

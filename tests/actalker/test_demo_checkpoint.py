@@ -8,22 +8,22 @@ import numpy as np
 import pytest
 
 import actalker
-from actalker.puppet.clip import Clip, asked_of, held_out_clip
+from actalker.puppet.clip import Clip, held_out_clip, target_clip
 from actalker.puppet.measure import Reader, correlation
 from actalker.puppet.performance import blinks
 from actalker.puppet.visemes import FPS
 from actalker.talker import Talker
-from actalker.training.cleanness import cleanness
 from actalker.training.evaluation import (
     Curves,
     Pictures,
-    heard_scores,
-    mixed_scores,
-    moved_scores,
+    audio_scores,
+    combined_scores,
+    motion_scores,
     render,
     still_psnr,
     truth_of,
 )
+from actalker.training.image_quality import image_quality
 
 FRAMES = 75
 INDEX = 3
@@ -51,7 +51,7 @@ def heard(scene: Scene) -> Pictures:
 
 
 def test_the_mouth_follows_the_sound_and_closes_in_silence(scene: Scene, heard: Pictures) -> None:
-    scores = heard_scores(scene.reader.read(heard), scene.truth)
+    scores = audio_scores(scene.reader.read(heard), scene.truth)
     assert scores["audio_open"] > 0.93
     assert abs(scores["audio_lag_frames"]) <= 1
     assert scores["audio_silence"] < 0.05
@@ -76,20 +76,20 @@ def test_by_sound_it_blinks_when_told_to_and_its_lids_are_clean(scene: Scene) ->
     read = scene.reader.read(made)
     assert correlation(read["blink"], lids) > 0.9
     assert correlation(read["open"], scene.truth["open"]) > 0.85
-    found = cleanness(made, asked_of(scene.clip, lids=lids).pictures(256), scene.clip.person.face_box(256))
+    found = image_quality(made, target_clip(scene.clip, lids=lids).pictures(256), scene.clip.person.face_box(256))
     assert found.grain < 3  # grey levels
 
 
 def test_a_driving_clip_alone_moves_mouth_brows_lids_and_smile(scene: Scene) -> None:
     made = render(scene.talker, scene.clip, 0, scene.driver, audio=False)
-    scores = moved_scores(scene.reader.read(made), scene.driven)
+    scores = motion_scores(scene.reader.read(made), scene.driven)
     assert min(scores["motion_open"], scores["motion_brow"], scores["motion_blink"]) > 0.9
     assert scores["motion_smile"] > 0.5
 
 
 def test_with_both_the_mouth_obeys_the_sound_and_the_brows_the_driver(scene: Scene) -> None:
     made = render(scene.talker, scene.clip, 0, scene.driver)
-    scores = mixed_scores(scene.reader.read(made), scene.truth, scene.driven)
+    scores = combined_scores(scene.reader.read(made), scene.truth, scene.driven)
     assert scores["both_open"] > 0.85
     assert scores["both_driver_open"] < 0.4
     assert scores["both_brow"] > 0.8

@@ -68,7 +68,7 @@ def scene(case, reference):
         reference=reference,
         identity=project(noise("pipe.idvec", (1, 512))),
         signals=(noise(f"pipe.{case}.audio", (frames, 32, 64)), noise(f"pipe.{case}.exp", (frames, 1, 64))),
-        silence=(noise(f"pipe.{case}.uaudio", (32, 64)), noise(f"pipe.{case}.uexp", (1, 64))),
+        unconditional=(noise(f"pipe.{case}.uaudio", (32, 64)), noise(f"pipe.{case}.uexp", (1, 64))),
         masks=masks,
         gates=gates,
         time_ids=torch.tensor([12.5, 12.0, 20.0]),
@@ -127,8 +127,8 @@ def test_guidance_runs_no_pass_that_equals_another():
     assert published.passes([False, True]) == [(0, -1.0), (1, -1.0), (3, 3.0)]
     assert published.passes([False, False]) == [(0, -1.0), (1, 2.0)]
     assert Guidance(1.0, (1.0, 1.0)).passes([True, True]) == [(3, 1.0)], "no guidance, one pass"
-    assert published.together().passes([True, True]) == [(0, -1.0), (1, -5.5), (3, 7.5)]
-    assert published.together().passes([True, False]) == published.passes([True, False])
+    assert published.with_equal_scales().passes([True, True]) == [(0, -1.0), (1, -5.5), (3, 7.5)]
+    assert published.with_equal_scales().passes([True, False]) == published.passes([True, False])
     for gates in ([True, True], [True, False], [False, False]):
         assert sum(weight for _, weight in published.passes(gates)) == pytest.approx(1)
 
@@ -179,7 +179,7 @@ def small_scene():
         reference=torch.randn(4, 8, 8),
         identity=known.identity[0, 0],
         signals=tuple(signal[0] for signal in known.signals),
-        silence=tuple(torch.randn_like(signal[0, 0]) for signal in known.signals),
+        unconditional=tuple(torch.randn_like(signal[0, 0]) for signal in known.signals),
         masks=known.masks[0],
         gates=(True, False),
         time_ids=known.time_ids[0],

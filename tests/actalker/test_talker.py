@@ -9,7 +9,7 @@ import torch
 from actalker.checkpoint import PARTS, Options, PictureConfig, read_config, save_checkpoint
 from actalker.encoders.build import EncodersConfig
 from actalker.encoders.widths import PublishedWidths
-from actalker.interpolation import doubled
+from actalker.interpolation import double_frame_rate
 from actalker.sampling import CancelledError, Guidance, Sampling, Schedule
 from actalker.shapes import Box, Size
 from actalker.talker import Controls, Talker
@@ -159,7 +159,7 @@ def moving_bar(frames):
 
 def test_frames_between_lie_half_way():
     frames = moving_bar(4)
-    result = doubled(frames)
+    result = double_frame_rate(frames)
     assert result.shape == (8, 64, 96, 3)
     assert np.array_equal(result[::2], frames)
     for i in range(3):  # the bar's left edge moves by 8 pixels a frame
@@ -174,7 +174,7 @@ def test_frames_between_lie_half_way():
 
 def test_small_pictures_are_averaged():
     frames = np.stack([np.full((8, 8, 3), 10, np.uint8), np.full((8, 8, 3), 20, np.uint8)])
-    assert (doubled(frames)[1] == 15).all()
+    assert (double_frame_rate(frames)[1] == 15).all()
 
 
 def test_the_demos_classes_talk_too(tmp_path, scene):

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from actalker.puppet.clip import asked_of, held_out_clip
+from actalker.puppet.clip import held_out_clip, target_clip
 from actalker.puppet.measure import Reader
 from flows.pipeline_evaluation import SIZE, markdown, score
 
@@ -28,7 +28,7 @@ def test_a_joint_where_the_driver_moves_is_told_from_a_seam() -> None:
     clip, driver = held_out_clip(0, 500), held_out_clip(1, 500)
     row = score(
         "driving",
-        asked_of(clip, driver, sound=False).pictures(SIZE),
+        target_clip(clip, driver, sound=False).pictures(SIZE),
         [(0, 310), (300, 500)],
         Reader(clip.person, SIZE),
         clip,

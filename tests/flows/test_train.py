@@ -15,7 +15,7 @@ from PIL import Image
 
 from actalker.checkpoint import verify
 from actalker.puppet.clip import training_clip
-from actalker.training.loop import logged
+from actalker.training.loop import read_metrics
 from tests.course import ROOT
 from tests.tasks.manifest.test_training_videos import film
 
@@ -84,7 +84,7 @@ def test_the_bundled_checkpoint_can_be_trained_on(prefect_server: str, tmp_path:
     result = subprocess.run(command, env=environment, cwd=ROOT, check=True, capture_output=True, text=True)
     assert [line.split()[0] for line in result.stdout.splitlines()] == ["deeper", "finish"]  # the rest was done
     assert len(verify(tmp_path / "checkpoint")) == 4
-    psnr, given = (logged(tmp_path / "finish")[0][name] for name in ("psnr_db", "given_db"))
+    psnr, given = (read_metrics(tmp_path / "finish")[0][name] for name in ("psnr_db", "given_db"))
     assert psnr > given + 2  # it has not forgotten what it knew
 
 
@@ -107,6 +107,6 @@ def test_several_workers_share_the_steps_and_what_they_log_is_shown_here(prefect
     result = subprocess.run(command, env=environment, cwd=ROOT, check=True, capture_output=True, text=True)
     for stage in ("unet", "deeper", "finish"):
         assert f"{stage} 20 of 21 loss" in result.stdout
-        assert [line["step"] for line in logged(tmp_path / stage)] == [20]
+        assert [line["step"] for line in read_metrics(tmp_path / stage)] == [20]
         assert torch.load(tmp_path / stage / "state.pt", weights_only=True)["step"] == 21
     assert not result.stderr  # Ray's own talk is no news

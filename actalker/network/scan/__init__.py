@@ -1,4 +1,4 @@
-"""The selective scan: one function, several implementations of one signature, tied by parity tests."""
+"""The selective scan: several implementations of one function, compared by parity tests."""
 
 from actalker.network.scan.choice import Backend, available_backends, selective_scan
 from actalker.network.scan.reference import selective_scan_reference

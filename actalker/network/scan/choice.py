@@ -1,6 +1,6 @@
-"""Which implementation of the selective scan runs: by device, or by name. The choice is logged, once per device."""
+"""Selects the implementation of the selective scan, by device or by name. The choice is logged once per device."""
 
-# ruff: noqa: PLC0415  # implementations are imported on first use: each costs its compiler's import
+# ruff: noqa: PLC0415  # implementations are imported on first use, because their compilers are slow to import
 
 import logging
 from collections.abc import Callable
@@ -19,7 +19,7 @@ Scan = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor], Tensor]
 _log = logging.getLogger(__name__)
 
 
-# Compiled already, by other compilers.
+# The implementations are already compiled, by other compilers.
 @torch.compiler.disable  # type: ignore[untyped-decorator]  # torch leaves it untyped
 def selective_scan(
     u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor, backend: Backend = "auto"
@@ -34,9 +34,9 @@ def selective_scan(
 
 @cache
 def available_backends(device: str) -> tuple[Backend, ...]:
-    """Names that `selective_scan` accepts for tensors on this kind of device; the first is what `auto` takes.
+    """Names that `selective_scan` accepts for tensors on this type of device. `auto` selects the first.
 
-    mamba-ssm comes after ours: it takes its operands channel by channel, so that they are copied on the way.
+    mamba-ssm comes after Triton: its operands have another memory layout and must be copied.
     """
     if device == "cpu":
         return ("cpu", "reference")
@@ -45,8 +45,8 @@ def available_backends(device: str) -> tuple[Backend, ...]:
     from actalker.network.scan import mamba
 
     triton: tuple[Backend, ...] = ("triton",) if find_spec("triton") else ()
-    theirs: tuple[Backend, ...] = ("mamba",) if mamba.usable() else ()
-    return (*triton, *theirs, "reference")
+    mamba_ssm: tuple[Backend, ...] = ("mamba",) if mamba.usable() else ()
+    return (*triton, *mamba_ssm, "reference")
 
 
 @cache

@@ -1,7 +1,7 @@
-"""The selective scan on the CPU, compiled by numba: no compiler on the user's machine, no L x N states kept.
+"""The selective scan on the CPU, compiled by numba, so that no C compiler is needed. The L x N states are not stored.
 
-Threads share the (sequence, channel block) pairs. The forward pass holds one block's state; the backward pass keeps the
-state at the start of every chunk of steps and recomputes inside it. Arithmetic is float32 whatever the inputs' type.
+Threads share the (sequence, channel block) pairs. The forward pass holds the state of one block. The backward pass
+stores the state at the start of every chunk of steps and recomputes the others. All arithmetic is float32.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from torch.autograd.function import FunctionCtx, once_differentiable
 from actalker.network.scan.cpu_kernels import BLOCK, Array, backward_items, forward_items
 
 MIN_UPDATES_PER_THREAD = 1 << 20
-"""State updates (about 1 ms of work) below which a thread costs more than it saves."""
+"""State updates (about 1 ms of work) below which another thread does not pay off."""
 
 
 def selective_scan_cpu(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor) -> Tensor:
@@ -25,7 +25,7 @@ def selective_scan_cpu(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor
 
 
 class _Scan(torch.autograd.Function):
-    """Compiled forward and backward; saves its inputs and nothing else."""
+    """Compiled forward and backward; saves only its inputs."""
 
     @staticmethod
     def forward(ctx: FunctionCtx, u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor) -> Tensor:
@@ -44,7 +44,7 @@ class _Scan(torch.autograd.Function):
         g = _array(dy)
         workers = _workers(u, A)
         du, ddelta = np.zeros(u.shape, np.float32), np.empty(delta.shape, np.float32)
-        # A, B, C and D belong to all channel blocks: every worker sums its own.
+        # A, B, C and D are shared by workers: each sums its own gradients.
         dA = np.zeros((workers, *inputs[2].shape), np.float32)
         dB, dC = np.zeros((2, workers, *B.shape), np.float32)
         dD = np.zeros((workers, *D.shape), np.float32)
@@ -84,6 +84,6 @@ def _share(run: Callable[[int, int, int], None], u: Tensor, A: Tensor, workers: 
         run(0, items, 0)
         return
     edges = [items * worker // workers for worker in range(workers + 1)]
-    # A pool of its own rather than numba's: its portable threading layer aborts when two Python threads call it.
+    # Not numba's pool: its portable threading layer aborts when two Python threads call it.
     with ThreadPoolExecutor(workers) as pool:
         list(pool.map(run, edges[:-1], edges[1:], range(workers)))

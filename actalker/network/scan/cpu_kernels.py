@@ -1,7 +1,7 @@
 """Inner loops of the CPU scan, compiled by numba on first use. `cpu.py` calls them and states the shapes.
 
 The innermost loop runs over a block of channels, so that a state's update is one vector instruction and the sum over
-states needs no horizontal addition. One block's states (N x BLOCK) are all that the forward pass holds.
+states needs no horizontal addition. The forward pass only holds the states of one block (N x BLOCK).
 """
 
 # mypy: disable-error-code="untyped-decorator"
@@ -81,8 +81,8 @@ def _forward_block(
 
 
 @njit(nogil=True, fastmath=_FAST, cache=True)
-def _advance(h: Array, a: Array, dt: Array, x: Array, b: Array, before: Array, decay: Array) -> None:
-    """One step of the state, noting the state before it and the decay."""
+def _step_forward(h: Array, a: Array, dt: Array, x: Array, b: Array, before: Array, decay: Array) -> None:
+    """One step of the state; also stores the state before it and the decay."""
     for n in range(h.shape[0]):
         for c in range(BLOCK):
             before[n, c] = h[n, c]
@@ -91,14 +91,14 @@ def _advance(h: Array, a: Array, dt: Array, x: Array, b: Array, before: Array, d
 
 
 @njit(nogil=True, fastmath=_FAST, inline="always", cache=True)
-def _retreat(
+def _step_backward(
     g: Array, dh: Array, a: Array, dt: Array, x: Array, b: Array, cn: Array, before: Array, decay: Array,
     ddt: Array, dx: Array, dA: Array, dB: Array, dC: Array,
 ) -> None:  # fmt: skip
-    """One step of the gradient: from dL/dy_t (g) and dL/dh_t (dh) to those of the step's inputs; dh moves to t-1.
+    """One step of the gradient: from dL/dy_t (g) and dL/dh_t (dh) to those of the step's inputs and dL/dh_(t-1) (dh).
 
-    Inlined, because a loop that writes several arrays is vectorised only where the compiler knows that none of them
-    overlap: it knows it of arrays that the calling function made.
+    Inlined, because a loop that writes several arrays is only vectorised if the compiler can prove that they do not
+    overlap, as it can for arrays that the calling function allocates.
     """
     for n in range(dh.shape[0]):
         sum_b, sum_c = _f(0), _f(0)
@@ -149,7 +149,7 @@ def _backward_block(
             at_start[step // CHUNK] = h
         _load(delta[t], start, width, dt)
         _load(u[t], start, width, x)
-        _advance(h, a, dt, x, B[t], before[0], decay[0])
+        _step_forward(h, a, dt, x, B[t], before[0], decay[0])
     for chunk in range(chunks - 1, -1, -1):
         first, last = chunk * CHUNK, min(L, (chunk + 1) * CHUNK)
         h[:] = at_start[chunk]
@@ -157,7 +157,7 @@ def _backward_block(
             t = L - 1 - step if reverse else step
             _load(delta[t], start, width, dt)
             _load(u[t], start, width, x)
-            _advance(h, a, dt, x, B[t], before[step - first], decay[step - first])
+            _step_forward(h, a, dt, x, B[t], before[step - first], decay[step - first])
         for step in range(last - 1, first - 1, -1):
             t = L - 1 - step if reverse else step
             _load(delta[t], start, width, dt)
@@ -168,7 +168,7 @@ def _backward_block(
                 dx[c] = g[c] * skip[c]
                 dskip[c] += g[c] * x[c]
             k = step - first
-            _retreat(g, dh, a, dt, x, B[t], C[t], before[k], decay[k], ddt, dx, dA_block, dB[t], dC[t])
+            _step_backward(g, dh, a, dt, x, B[t], C[t], before[k], decay[k], ddt, dx, dA_block, dB[t], dC[t])
             for c in range(width):
                 ddelta[t, start + c] = ddt[c]
                 du[t, start + c] += dx[c]

@@ -1,4 +1,4 @@
-"""The selective scan by mamba-ssm's CUDA kernel, where that package is installed and proves itself."""
+"""The selective scan by mamba-ssm's CUDA kernel, if that package is installed and passes a self-test."""
 
 import logging
 from collections.abc import Callable
@@ -15,7 +15,8 @@ _log = logging.getLogger(__name__)
 def selective_scan_mamba(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor) -> Tensor:
     """Same function and shapes as `selective_scan_reference`, with gradients; CUDA tensors.
 
-    Directions become groups of channels: the kernel takes (S, 2 E, L) with B and C in two groups.
+    Directions become groups of channels: the kernel's inputs are (S, 2 E, L), with B and C in two groups.
+    Raises RuntimeError if mamba-ssm is not installed.
     """
     kernel = _kernel()
     if kernel is None:
@@ -37,14 +38,14 @@ def selective_scan_mamba(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tens
 
 @cache
 def usable() -> bool:
-    """Whether the package imports on this machine and gives the reference's numbers; the reason is logged if not."""
+    """Whether the package can be imported and agrees with the reference within 1e-4; if not, the reason is logged."""
     if _kernel() is None:
         return False
     S, L, E, N = 2, 40, 16, 8
-    own = torch.Generator().manual_seed(0)  # a self-test must not move the caller's random numbers
+    generator = torch.Generator().manual_seed(0)  # must not change the state of the global generator
 
     def random(*shape: int) -> Tensor:
-        return torch.rand(shape, generator=own)
+        return torch.rand(shape, generator=generator)
 
     operands = [random(S, L, E), random(2, S, L, E), -random(2, E, N) - 0.1]
     operands += [random(2, S, L, N), random(2, S, L, N), random(2, E)]

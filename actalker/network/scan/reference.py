@@ -1,4 +1,4 @@
-"""The selective scan as the papers write it: one step after another. Slow, readable, differentiable.
+"""The selective scan as in the papers, step by step: slow, readable, differentiable.
 
 S6 recurrence (Gu and Dao, "Mamba: Linear-Time Sequence Modeling with Selective State Spaces", section 3.2),
 run in two directions over the same sequence as ACTalker's PCM layer does:

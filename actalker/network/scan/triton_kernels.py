@@ -1,8 +1,8 @@
 """Inner loops of the CUDA scan in Triton. `triton_scan.py` launches them and states the shapes.
 
-One program carries one direction of one sequence for a block of channels, all of whose states stay in registers; the
-channels are neighbours in memory, so that every load is coalesced. Both directions are programs of one launch: they add
-to the same result, which two additions to zero keep deterministic.
+One program computes one direction of one sequence for a block of channels, with all states in registers. Channels are
+contiguous in memory, so that every load is coalesced. Both directions are programs of one launch and add to the same
+result. The result is deterministic, since the sum of two numbers does not depend on their order.
 """
 
 # ruff: noqa: PLR0915  # kernels: pointers in, sizes in; a call inside one is inlined anyway
@@ -46,7 +46,7 @@ def backward_kernel(
     du_ptr, ddelta_ptr, dA_ptr, dB_ptr, dC_ptr, dD_ptr, start_ptr, inside_ptr, S, L, E, N: tl.constexpr,
     BLOCK_E: tl.constexpr, BLOCK_N: tl.constexpr, CHUNK: tl.constexpr,
 ):  # fmt: skip
-    """Gradients of one direction. The state at each chunk's start is kept, the states inside are recomputed.
+    """Gradients of one direction. The state at each chunk's start is stored, the states inside are recomputed.
 
     du (S, L, E), dB and dC (2, S, L, N) are added to; ddelta (2, S, L, E), dA (2, S, E, N), dD (2, S, E) are written.
     start_ptr holds every program's (chunks, BLOCK_E, BLOCK_N), inside_ptr its (CHUNK, BLOCK_E, BLOCK_N).

@@ -1,9 +1,9 @@
 """The selective scan on CUDA, in Triton: forward and backward, both directions in one launch.
 
 Same function and shapes as `reference.py`: u (S, L, E), delta (2, S, L, E), A (2, E, N), B, C (2, S, L, N), D (2, E).
-Arithmetic is float32 whatever the inputs' type. The forward pass keeps no states; the backward pass keeps one per chunk
-of steps and recomputes the rest. Gradients of B and C are summed by atomic additions over blocks of channels, whose
-order is not fixed: they may differ between runs in their last bits.
+All arithmetic is float32. The forward pass stores no states; the backward pass stores one per chunk of steps and
+recomputes the rest. Gradients of B and C are summed over blocks of channels by atomic additions, whose order is not
+fixed: they may differ between runs in their last bits.
 """
 
 import torch
@@ -24,7 +24,7 @@ def selective_scan_triton(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Ten
 
 
 class _Scan(torch.autograd.Function):
-    """Saves its inputs and nothing else."""
+    """Forward and backward kernels; saves only its inputs."""
 
     @staticmethod
     def forward(ctx: FunctionCtx, u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor) -> Tensor:
@@ -68,12 +68,12 @@ def _grid(u: Tensor) -> tuple[int, int, int]:
 
 
 def _block(states: int) -> int:
-    """Triton's tiles have powers of two."""
+    """Tile size for N states: Triton needs a power of two."""
     return int(triton.next_power_of_2(states))
 
 
 def _operands(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor) -> tuple[Tensor, ...]:
-    """Contiguous; what multiplies into an exponent in float32."""
+    """Contiguous operands; delta, A and D in float32."""
     return (
         u.contiguous(), delta.float().contiguous(), A.float().contiguous(),
         B.contiguous(), C.contiguous(), D.float().contiguous(),

@@ -3,7 +3,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from actalker.encoders.autoencoder import PATCH, PatchAutoencoder, TimeConv, carry
+from actalker.encoders.autoencoder import PATCH, PatchAutoencoder, TimeConv, warp
 from actalker.encoders.widths import PatchWidths
 from actalker.training.data import fit_transform
 from actalker.training.pictures import to_tensor
@@ -24,13 +24,13 @@ def test_the_linear_part_recovers_what_it_was_fitted_on(autoencoder: PatchAutoen
     pictures = to_tensor(training_clip(5, 40).pictures(128, 3, 5))
     latents = autoencoder.encode(pictures)
     assert latents.shape == (2, 64, 8, 8)
-    found = autoencoder.linear(latents)
+    found = autoencoder.decode_linear(latents)
     assert -10 * torch.log10(((found - pictures) / 2).square().mean()) > 26  # dB
 
 
 def test_pictures_of_the_components_come_back_exactly(autoencoder: PatchAutoencoder) -> None:
     latents = torch.randn(1, 64, 2, 3, generator=torch.Generator().manual_seed(1))
-    again = autoencoder.encode(autoencoder.linear(latents))
+    again = autoencoder.encode(autoencoder.decode_linear(latents))
     assert torch.allclose(again, latents, atol=1e-4)
 
 
@@ -45,7 +45,7 @@ def test_the_finish_starts_as_the_identity(autoencoder: PatchAutoencoder) -> Non
     with torch.no_grad():
         made = autoencoder.finish(pictures, pictures[0], pictures[1], frames=2)
     assert torch.equal(made.pictures, pictures)
-    assert torch.allclose(made.carried, pictures[0].expand(4, -1, -1, -1), atol=1e-5)
+    assert torch.allclose(made.warped, pictures[0].expand(4, -1, -1, -1), atol=1e-5)
     assert torch.equal(F.avg_pool2d(made.painted, 4)[1], F.avg_pool2d(made.painted, 4)[0])
 
 
@@ -54,7 +54,7 @@ def test_a_flow_says_from_where_each_place_has_come() -> None:
     portrait[:, 8:16, 12:24] = 1
     flow = torch.zeros(2, 2, 8, 12)
     flow[1, 0], flow[1, 1] = 1.0, -0.5  # from four pixels to the right and two above, on a grid of 1/4
-    carried = carry(portrait, flow)
+    carried = warp(portrait, flow)
     assert torch.allclose(carried[0], portrait, atol=1e-5)
     assert torch.allclose(carried[1], portrait.roll((2, -4), dims=(1, 2)), atol=1e-5)
 
@@ -63,7 +63,7 @@ def test_a_flow_is_exact_in_half_precision_too() -> None:
     portrait, flow = torch.rand(3, 64, 64), torch.zeros(1, 2, 16, 16)
     flow[:, 0] = 2.0
     with torch.autocast("cpu", torch.bfloat16):
-        carried = carry(portrait, flow.bfloat16())
+        carried = warp(portrait, flow.bfloat16())
     assert torch.allclose(carried[0, :, :, :56], portrait[:, :, 8:], atol=1e-5)
 
 
@@ -77,7 +77,7 @@ def test_the_finish_can_learn_to_carry_what_has_moved() -> None:
     optimizer, lost = torch.optim.Adam(finish.parameters(), 3e-3), torch.zeros(3, 64, 64)
     misses = []
     for _ in range(60):
-        miss = (finish(moved, square, lost, 4).carried - moved).square().mean()
+        miss = (finish(moved, square, lost, 4).warped - moved).square().mean()
         optimizer.zero_grad()
         miss.backward()
         optimizer.step()
@@ -90,7 +90,7 @@ def test_with_the_portrait_what_holds_still_is_exact(autoencoder: PatchAutoencod
     with torch.no_grad():
         still = autoencoder.encode(portrait[None]).expand(4, -1, -1, -1)
         assert torch.allclose(autoencoder.decode(still, 2, portrait), portrait.expand(4, -1, -1, -1), atol=1e-4)
-        assert not torch.allclose(autoencoder.linear(still), portrait, atol=0.1)  # noise is no sum of components
+        assert not torch.allclose(autoencoder.decode_linear(still), portrait, atol=0.1)  # noise is no sum of components
 
 
 def test_decoding_has_the_stride_and_the_frames(autoencoder: PatchAutoencoder) -> None:

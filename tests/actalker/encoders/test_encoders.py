@@ -124,7 +124,7 @@ def test_tokens_have_the_networks_shapes(encoders):
     motion = encoders.motion(frames, box)
     assert motion.shape == (3, 1, 64)
     assert (motion[..., -3:] == 0).all(), "the translation is multiplied by zero"
-    audio, still = encoders.silence()
+    audio, still = encoders.unconditional()
     assert audio.shape == (32, 64)
     assert still.shape == (1, 64)
     assert (still[:, -6:] == 0).all()

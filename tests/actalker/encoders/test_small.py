@@ -59,7 +59,7 @@ def test_encoders_offer_tokens_of_the_stated_shapes() -> None:
         assert encoders.audio(torch.zeros(6400)).shape == (10, 3, 32)
         assert encoders.identity(torch.rand(3, 128, 128), box).shape == (1, 32)
         assert encoders.motion(torch.rand(5, 3, 128, 128), box).shape == (5, 1, 32)
-        audio, motion = encoders.silence()
+        audio, motion = encoders.unconditional()
     assert audio.shape == (3, 32)
     assert motion.shape == (1, 32)
 
@@ -68,7 +68,7 @@ def test_a_resting_mouth_and_face_are_not_what_nothing_is_said_of() -> None:
     """Else a pause in speech would look like being told nothing, which is answered with the average mouth."""
     torch.manual_seed(0)
     encoders = SmallEncoders(SmallWidths()).eval()
-    audio, motion = encoders.silence()
+    audio, motion = encoders.unconditional()
     with torch.no_grad():
         resting = encoders.audio_tokens(torch.zeros(len(VISEMES))), encoders.lids(torch.zeros(1))[0]
     assert (resting[0] - audio).norm(dim=-1).min() > 1
@@ -86,3 +86,8 @@ def test_crops_are_scaled_to_the_encoders_range() -> None:
     crops = face_crops(torch.ones(1, 3, 100, 100), Box(30, 30, 70, 70))
     assert crops.shape == (1, 3, 64, 64)
     assert torch.allclose(crops, torch.ones_like(crops))
+
+
+def test_nothing_is_made_on_another_device_than_the_sounds() -> None:
+    """`meta` stands in for a GPU: a tensor that is made on the CPU cannot meet one of another device."""
+    assert log_mel(torch.zeros(16_000, device="meta")).device.type == "meta"

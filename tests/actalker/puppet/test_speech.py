@@ -4,7 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from actalker.puppet.clip import asked_of, babbling_clip, held_out_clip, held_out_rondo, training_clip
+from actalker.puppet.clip import babbling_clip, held_out_clip, held_out_repeating_clip, target_clip, training_clip
 from actalker.puppet.espeak import Speech, Unit, synthesise
 from actalker.puppet.face import REST
 from actalker.puppet.performance import gestures, performance
@@ -93,15 +93,15 @@ def test_signals_ask_for_what_they_tell_and_for_nothing_else() -> None:
     clip, driver, lids = held_out_clip(0, 20), held_out_clip(1, 20), np.linspace(0, 1, 20)
     for k in range(20):
         said, driven = clip.faces[k], driver.faces[k]
-        assert asked_of(clip).faces[k] == REST.saying(said)
-        assert asked_of(clip, lids=lids).faces[k] == replace(REST.saying(said), blink=lids[k])
-        assert asked_of(clip, driver, sound=False).faces[k] == driven.held()
-        assert asked_of(clip, driver).faces[k] == driven.held().saying(said)
-    assert asked_of(clip, driver).person == clip.person
+        assert target_clip(clip).faces[k] == REST.with_mouth_of(said)
+        assert target_clip(clip, lids=lids).faces[k] == replace(REST.with_mouth_of(said), blink=lids[k])
+        assert target_clip(clip, driver, sound=False).faces[k] == driven.with_still_head()
+        assert target_clip(clip, driver).faces[k] == driven.with_still_head().with_mouth_of(said)
+    assert target_clip(clip, driver).person == clip.person
 
 
 def test_a_rondo_ends_as_it_began() -> None:
-    clip = held_out_rondo(1, 300, 100)
+    clip = held_out_repeating_clip(1, 300, 100)
     assert clip.frames == 300
     assert clip.person == held_out_clip(1, 1).person
     audio = clip.audio()
@@ -122,7 +122,7 @@ def test_a_rondo_ends_as_it_began() -> None:
 @pytest.mark.parametrize(("frames", "theme", "reason"), [(200, 95, "no room"), (300, 30, "no sentence fits")])
 def test_a_rondo_needs_room(frames: int, theme: int, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
-        held_out_rondo(1, frames, theme)
+        held_out_repeating_clip(1, frames, theme)
 
 
 def test_babble_brings_every_phoneme_beside_many_others() -> None:

@@ -11,7 +11,7 @@ from actalker.encoders.small import SmallEncoders
 from actalker.encoders.widths import PatchWidths, SmallWidths
 from actalker.network import Branch, NetworkConfig
 from actalker.sampling import Sampling
-from actalker.training.data import Example, KeptExamples
+from actalker.training.data import CachedExamples, Example
 from actalker.training.diffusion import DiffusionObjective, Recipe, Trainee
 from actalker.training.takes import FRAMES, PuppetTakes
 
@@ -39,14 +39,14 @@ def objective(tmp_path_factory: pytest.TempPathFactory) -> DiffusionObjective:
     torch.manual_seed(0)
     encoders = SmallEncoders(SmallWidths(tokens=16, audio_tokens=2))
     autoencoder = PatchAutoencoder(PatchWidths(latent_channels=4))
-    examples = KeptExamples(tmp_path_factory.mktemp("clips"), PuppetTakes(64), autoencoder, encoders.identity_encoder)
+    examples = CachedExamples(tmp_path_factory.mktemp("clips"), PuppetTakes(64), autoencoder, encoders.identity_encoder)
     sampling, picture = Sampling(prediction="residual"), PictureConfig(short_edge=64)
     return DiffusionObjective(Trainee(NETWORK, encoders), examples, torch.ones(4), RECIPE, sampling, picture)
 
 
 def test_an_example_is_kept_and_comes_back_the_same(objective: DiffusionObjective) -> None:
     examples = objective.examples
-    assert isinstance(examples, KeptExamples)
+    assert isinstance(examples, CachedExamples)
     first: Example = examples[0]
     assert first.latents.shape == (FRAMES, 4, 4, 4)
     assert first.motion.shape == first.other_motion.shape == (FRAMES, 11)
@@ -58,11 +58,11 @@ def test_an_example_is_kept_and_comes_back_the_same(objective: DiffusionObjectiv
 
 def test_clips_of_other_encoders_are_not_used_by_mistake(objective: DiffusionObjective) -> None:
     kept = objective.examples
-    assert isinstance(kept, KeptExamples)
-    KeptExamples(kept.folder, kept.takes, kept.autoencoder, kept.identity_encoder)  # the same again is no mistake
+    assert isinstance(kept, CachedExamples)
+    CachedExamples(kept.folder, kept.takes, kept.autoencoder, kept.identity_encoder)  # the same again is no mistake
     stranger = SmallEncoders(SmallWidths()).identity_encoder
     with pytest.raises(ValueError, match="other takes or encoders: remove it"):
-        KeptExamples(kept.folder, kept.takes, kept.autoencoder, stranger)
+        CachedExamples(kept.folder, kept.takes, kept.autoencoder, stranger)
 
 
 def test_a_step_is_a_function_of_its_number(objective: DiffusionObjective) -> None:
@@ -128,14 +128,14 @@ def test_sound_alone_is_shown_what_sound_tells_and_motion_all(objective: Diffusi
 
 
 def test_signals_are_dropped_as_guidance_drops_them_and_never_sound_alone(objective: DiffusionObjective) -> None:
-    """Guidance compares with neither signal, and with the sound alone; what is dropped is what `silence` says."""
+    """Guidance compares with neither signal, and with the sound alone; dropped signals are `unconditional`."""
     batch, heard = [(objective.examples[0], slice(0, 2))], set()
     for seed in range(300):
         known, _ = objective.conditions(batch, (True, True), np.random.default_rng(seed))
         heard.add(tuple(bool(signal.abs().sum() > 0) for signal in known.signals))
     assert heard == {(True, True), (True, False), (False, False)}
     known, _ = objective.conditions(batch, (True, True), np.random.default_rng(0), dropped=(True, False))
-    for signal, quiet in zip(known.signals, objective.trainee.encoders.silence(), strict=True):
+    for signal, quiet in zip(known.signals, objective.trainee.encoders.unconditional(), strict=True):
         assert torch.equal(signal[0, 0].float(), quiet)
 
 

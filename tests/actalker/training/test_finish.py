@@ -7,7 +7,7 @@ from actalker.encoders.autoencoder import PatchAutoencoder
 from actalker.encoders.small import MOTION_SIGNALS, SmallEncoders
 from actalker.encoders.widths import PatchWidths, SmallWidths
 from actalker.sampling import Sampling
-from actalker.training.data import KeptExamples
+from actalker.training.data import CachedExamples
 from actalker.training.diffusion import DiffusionObjective, Recipe, Trainee
 from actalker.training.finish import Batch, FinishObjective
 from actalker.training.takes import PuppetTakes
@@ -21,7 +21,7 @@ def objective(tmp_path_factory: pytest.TempPathFactory) -> FinishObjective:
     torch.manual_seed(0)
     encoders, takes = SmallEncoders(SmallWidths(tokens=16, audio_tokens=2)), PuppetTakes(SIZE)
     autoencoder = PatchAutoencoder(PatchWidths(4, finish_width=8, finish_blocks=2, finish_coarse_width=8))
-    examples = KeptExamples(tmp_path_factory.mktemp("clips"), takes, autoencoder, encoders.identity_encoder)
+    examples = CachedExamples(tmp_path_factory.mktemp("clips"), takes, autoencoder, encoders.identity_encoder)
     sampling, picture = Sampling(prediction="residual"), PictureConfig(short_edge=SIZE)
     network = DiffusionObjective(Trainee(NETWORK, encoders), examples, torch.ones(4), Recipe(), sampling, picture)
     return FinishObjective(autoencoder, network, takes, people=2, guidance=(1.6, 1.4), frames=FRAMES)
@@ -48,11 +48,11 @@ def test_all_parts_of_a_batch_are_cut_alike(objective: FinishObjective) -> None:
     """What holds still is the portrait's in the guess and in the truth: at the same place in each."""
     for step in range(12):
         batch = _batch(objective, step)
-        assert batch.portrait.shape == batch.lost.shape == batch.pictures.shape[1:]
+        assert batch.portrait.shape == batch.lost_detail.shape == batch.pictures.shape[1:]
         assert batch.weight.shape == batch.pictures.shape[2:]
         still = (batch.pictures == batch.portrait).all(1).all(0)
         assert still.float().mean() > 0.3
-        assert torch.allclose(batch.guess[0][:, still], batch.portrait[:, still], atol=0.05)  # untrained: no change
+        assert torch.allclose(batch.decoded[0][:, still], batch.portrait[:, still], atol=0.05)  # untrained: no change
 
 
 def test_blinks_are_shown_more_often_than_they_happen(objective: FinishObjective) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from actalker.training.loop import Run, Schedule, averaged_weights, keep_weights
+from actalker.training.loop import Run, Schedule, averaged_weights, save_initial_weights
 
 PROGRAM = """
 import sys, time
@@ -114,7 +114,7 @@ def test_another_network_in_the_folder_is_refused(tmp_path: Path) -> None:
 def test_given_weights_are_averaged_by_name_whatever_their_order(tmp_path: Path) -> None:
     objective = _Line()
     objective.net = torch.nn.Linear(1, 1)
-    keep_weights(tmp_path, {"bias": torch.tensor([-1.0]), "weight": torch.tensor([[1.0]])}, 0)
+    save_initial_weights(tmp_path, {"bias": torch.tensor([-1.0]), "weight": torch.tensor([[1.0]])}, 0)
     Run(objective, Schedule(1, 1e-9), tmp_path).train()
     average = averaged_weights(tmp_path)
     assert (average["bias"].item(), average["weight"].item()) == pytest.approx((-1, 1), abs=1e-3)

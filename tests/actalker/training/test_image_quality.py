@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from actalker.shapes import Box
-from actalker.training.cleanness import Pictures, cleanness
+from actalker.training.image_quality import Pictures, image_quality
 
 FACE = Box(8, 8, 56, 56)
 
@@ -19,7 +19,7 @@ def moving_bar() -> Pictures:
 
 def test_the_truth_itself_is_clean() -> None:
     truth = moving_bar()
-    found = cleanness(truth, truth, FACE)
+    found = image_quality(truth, truth, FACE)
     assert (found.grain, found.flicker) == (0, 0)
     assert found.psnr_db > 80
 
@@ -29,9 +29,9 @@ def test_speckle_on_a_flat_wall_is_grain_and_a_shade_is_not() -> None:
     speckled, shaded = truth.copy(), truth.copy()
     speckled[2, 40:50:3, 10:50:3] += 30
     shaded[2] += 30
-    assert cleanness(speckled, truth, FACE).grain > 3
-    assert cleanness(shaded, truth, FACE).grain < 1e-3
-    assert cleanness(shaded, truth, FACE).flicker > 10
+    assert image_quality(speckled, truth, FACE).grain > 3
+    assert image_quality(shaded, truth, FACE).grain < 1e-3
+    assert image_quality(shaded, truth, FACE).flicker > 10
 
 
 def test_grain_is_that_of_the_worst_frame() -> None:
@@ -39,20 +39,20 @@ def test_grain_is_that_of_the_worst_frame() -> None:
     once, always = truth.copy(), truth.copy()
     once[3, 44:50:2, 12:50:2] += 20
     always[:, 44:50:2, 12:50:2] += 20
-    assert cleanness(once, truth, FACE).grain == pytest.approx(cleanness(always, truth, FACE).grain, rel=0.1)
-    assert cleanness(always, truth, FACE).flicker == 0  # it does not change
+    assert image_quality(once, truth, FACE).grain == pytest.approx(image_quality(always, truth, FACE).grain, rel=0.1)
+    assert image_quality(always, truth, FACE).flicker == 0  # it does not change
 
 
 def test_what_stays_behind_costs_decibels_where_something_moves() -> None:
     truth = moving_bar()
     stuck = np.repeat(truth[:1], len(truth), axis=0)
-    assert cleanness(stuck, truth, FACE).psnr_db < 15
-    assert cleanness(stuck, truth, FACE).grain > 5  # the bar that should have gone
-    assert math.isnan(cleanness(stuck, stuck, FACE).psnr_db)
+    assert image_quality(stuck, truth, FACE).psnr_db < 15
+    assert image_quality(stuck, truth, FACE).grain > 5  # the bar that should have gone
+    assert math.isnan(image_quality(stuck, stuck, FACE).psnr_db)
 
 
 def test_only_the_face_is_looked_at() -> None:
     truth = moving_bar()
     elsewhere = truth.copy()
     elsewhere[:, :6] = 255
-    assert cleanness(elsewhere, truth, FACE) == cleanness(truth, truth, FACE)
+    assert image_quality(elsewhere, truth, FACE) == image_quality(truth, truth, FACE)

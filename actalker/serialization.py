@@ -1,4 +1,4 @@
-"""Frozen dataclasses to plain JSON values and back, strictly: no name unknown or missing, every value of its type."""
+"""Dataclasses to dictionaries of JSON values and back. Unknown or missing names and wrong types are errors."""
 
 import types
 from dataclasses import asdict, fields, is_dataclass
@@ -7,13 +7,16 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 T = TypeVar("T")
 
 
-def to_plain(value: Any) -> dict[str, object]:
+def to_dict(value: Any) -> dict[str, object]:
     """A dataclass as nested dictionaries of JSON values."""
     return asdict(value)
 
 
-def from_plain(kind: type[T], values: object, place: str = "") -> T:
-    """Inverse of `to_plain`. Raises ValueError that names the place (`network.branches[0].tokens`) and the value."""
+def from_dict(kind: type[T], values: object, place: str = "") -> T:
+    """Inverse of `to_dict`. Raises ValueError with the path (`network.branches[0].tokens`) and the value.
+
+    place: Path of the root in error messages; default: the name of the class.
+    """
     result: T = _read(kind, values, place or kind.__name__)
     return result
 
