@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install demo test test-slow test-browser bench lint lock clean
+.PHONY: install demo test test-slow test-campaign test-browser bench lint lock clean
 
 install: .venv/installed
 
@@ -22,6 +22,11 @@ test: install
 
 test-slow: install
 	$(BIN)/python -m pytest -m slow --timeout 3600
+
+# Goes on where it was stopped; campaign/results.jsonl holds what has passed. The table is docs/reliability.md's.
+test-campaign: install
+	$(BIN)/python -m pytest -m campaign tests/campaign
+	$(BIN)/python -m tests.campaign.results
 
 test-browser: install
 	$(BIN)/python -m pytest -m browser

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shutil
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, as_completed
 from contextlib import ExitStack
@@ -139,6 +140,9 @@ class Batch:
             problem: Why it ended early; empty when every row was tried, or when it was interrupted.
         """
         self._snapshot()
+        for video in self.videos.values():
+            if video.outcome is not Outcome.FAILED:  # the scratch files of a failed row may tell why
+                shutil.rmtree(self.store.work(self.id, video.job_id), ignore_errors=True)
         if problem or len(self.videos) == len(self.manifest.jobs):
             self.events.write(BatchEnded(now_ms(), *self.counts(), error=problem))
 

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from tasks.job import Attempt
 from tasks.records import journal
 from tasks.records.journal import BatchStarted, SegmentEnded, VideoEnded
-from tasks.records.store import publish
+from tasks.records.store import digest_file, publish, write_text
 
 SCHEMA_VERSION = "1"
 
@@ -146,24 +146,40 @@ def _write(path: Path, name: str, rows: Iterable[Row]) -> Path:
     rows = tuple(rows)
     table = pa.table({column: [_plain(getattr(row, column)) for row in rows] for column in schema.names}, schema=schema)
     path.parent.mkdir(parents=True, exist_ok=True)
+    for left in path.parent.glob(f".{path.name}.*"):  # by a driver that was killed: a batch has one at a time
+        left.unlink(missing_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
-    if not read(temporary).equals(table):
-        temporary.unlink()
-        raise OSError(f"{path}: what was read back is not what was written")
-    return publish(temporary, path)
+    try:
+        pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
+        if not read(temporary).equals(table):
+            raise OSError(f"{path}: what was read back is not what was written")
+        digest = digest_file(temporary)
+        published = publish(temporary, path)
+        write_text(_digest_path(path), f"{digest}  {path.name}\n")  # what sha256sum writes and checks
+        return published
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def read(path: Path) -> pa.Table:
     """Read one file of the ledger.
 
     Raises:
-        OSError: When a page does not match its checksum: Parquet readers do not check unless they are asked to.
+        OSError: The file is damaged. Parquet readers check the checksums of pages only if they are asked to, and the
+            footer has none: so the digest of the whole file stands beside it.
     """
+    digest = _digest_path(path)
+    if digest.exists() and digest.read_text().split()[:1] != [digest_file(path)]:
+        raise OSError(f"{path} is damaged: it is not what {digest.name} says")
     try:
         return pq.ParquetFile(path, page_checksum_verification=True).read()
-    except pa.ArrowInvalid as error:
+    except (pa.ArrowException, OSError, ValueError) as error:
         raise OSError(f"{path} is damaged: {error}") from error
+
+
+def _digest_path(path: Path) -> Path:
+    """Readers of a data set pass over names that begin with an underscore."""
+    return path.with_name(f"_{path.name}.sha256")
 
 
 def _plain(cell: object) -> object:

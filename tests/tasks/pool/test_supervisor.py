@@ -413,6 +413,37 @@ def test_a_full_disk_pauses_and_costs_no_try() -> None:
     assert simulation.kinds().count(Kind.PAUSED) == simulation.kinds().count(Kind.RESUMED) == 6
 
 
+def test_a_worker_without_progress_is_killed_and_its_segment_tried_elsewhere() -> None:
+    simulation = Simulation(slots=2, rules=Rules(progress_limit_s=120))
+    (future,) = simulation.ask(segment("a", 200)).values()
+    simulation.tick()
+    simulation.stuck.add("0.1")
+    simulation.tick(119)
+    assert simulation.workers.killed == []
+    assert simulation.workers.polled.count("0.1") >= 1
+    simulation.tick(2)
+    assert simulation.workers.killed == ["0.1"]
+    assert list(simulation.at_work()) == ["1.1"]
+    simulation.tick(500)  # a slow one that makes progress goes on
+    simulation.finish("1.1")
+    assert future.result()
+    lost = next(event for event in simulation.events if event.kind is Kind.WORKER_LOST)
+    assert lost.error == "row[0] made no progress for 120 s"
+
+
+def test_an_abandoned_slot_is_tried_again_after_a_while() -> None:
+    simulation = Simulation(slots=2, rules=Rules(revive_s=600))
+    simulation.ask(*(segment(str(number)) for number in range(40)))
+    simulation.tick()
+    for number in range(4):
+        simulation.fail("0.1", RenderFailed(f"a bug, {number}"))
+    assert simulation.kinds().count(Kind.WORKER_ABANDONED) == 1
+    simulation.tick(599)
+    assert "0.2" not in simulation.at_work()
+    simulation.tick(2)
+    assert "0.2" in simulation.at_work()
+
+
 def test_the_rest_of_a_row_that_lost_a_segment_goes_last() -> None:
     simulation = Simulation(slots=1)
     simulation.ask(segment("bad", 200), segment("at hand", 190), segment("shared", 180), segment("rest", 170))

@@ -1,0 +1,79 @@
+"""A row waits for space, tries again what is worth it, and stops when the batch is cancelled."""
+
+import errno
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tasks.errors import BadInput, Cancelled, NoSpace, ToolFailed, WorkerLost
+from tasks.job import Job
+from tasks.records.batch_context import BatchContext, RowContext
+from tasks.records.journal import Journal
+from tasks.records.space import DiskSpace
+from tasks.records.store import Store
+
+
+@pytest.fixture
+def row(tmp_path: Path) -> Iterator[RowContext]:
+    store = Store(tmp_path)
+    space = DiskSpace(tmp_path, reserve_bytes=0, pause_s=0.01)
+    with Journal(store.ledger, "night-1") as events:
+        yield RowContext(Job("a", 1, tmp_path / "p.png"), BatchContext(store, "night-1", events, "r", "{}", space))
+
+
+class Stage:
+    """A stage that raises these errors, one at each try, and then returns."""
+
+    name = "stage"
+
+    def __init__(self, *errors: Exception) -> None:
+        self.errors, self.tries = list(errors), 0
+
+    def __call__(self, value: int) -> int:
+        self.tries += 1
+        if self.errors:
+            raise self.errors.pop(0)
+        return value
+
+
+@pytest.mark.parametrize("error", [NoSpace("full"), OSError(errno.ENOSPC, "full"), OSError(errno.EDQUOT, "over quota")])
+def test_a_full_disk_costs_no_try(row: RowContext, error: Exception) -> None:
+    stage = Stage(*[error] * 20)
+    assert row.run(stage, 7) == 7
+    assert stage.tries == 21
+    assert "stage" in row.stages_ms
+
+
+def test_a_stage_begins_when_there_is_room(row: RowContext) -> None:
+    row.batch.space.found_full()
+    row.batch.space._pause_s = 60
+    row.batch.space.found_full()
+    threading.Timer(0.3, lambda: setattr(row.batch.space, "_checked_until", 0.0)).start()
+    assert row.run(Stage(), 7) == 7
+
+
+@pytest.mark.parametrize(
+    ("error", "tries"), [(BadInput("no"), 1), (ToolFailed("x"), 2), (WorkerLost("y"), 3), (ValueError("bug"), 1)]
+)
+def test_an_error_is_tried_as_often_as_its_class_says(row: RowContext, error: Exception, tries: int) -> None:
+    stage = Stage(*[error] * 9)
+    with pytest.raises(type(error)):
+        row.run(stage, 7)
+    assert stage.tries == tries
+
+
+def test_no_stage_begins_after_the_batch_was_cancelled(row: RowContext) -> None:
+    row.batch.cancelled.set()
+    stage = Stage()
+    with pytest.raises(Cancelled):
+        row.run(stage, 7)
+    assert stage.tries == 0
+
+
+def test_a_row_that_waits_for_space_can_be_cancelled(row: RowContext) -> None:
+    row.batch.space._pause_s = 600
+    threading.Timer(0.2, row.batch.cancelled.set).start()
+    with pytest.raises(Cancelled):
+        row.run(Stage(NoSpace("full")), 7)
