@@ -93,6 +93,7 @@ class Batch:
     Attributes:
         settings: See `flows.batch_name.finishing_settings`.
         videos: The rows that have ended, by id.
+        succeeded: The ids of the attempts that have.
     """
 
     manifest: CheckedManifest
@@ -104,6 +105,7 @@ class Batch:
     settings: str
     reporter: PrefectReporter
     videos: dict[str, VideoEnded] = field(default_factory=dict)
+    succeeded: set[str] = field(default_factory=set)
 
     @property
     def id(self) -> str:
@@ -116,7 +118,7 @@ class Batch:
         rows = tuple((job.id, job.title) for job in self.manifest.jobs)
         started = BatchStarted(self.id, str(self.manifest.path), now_ms(), os.getpid(), rows, artifacts.flow_run_id())
         self.events.write(started)
-        close_interrupted(self.store, self.events, earlier)
+        self.succeeded = close_interrupted(self.store, self.events, earlier)
         self.reporter.close_crashed(_unfinished_runs(earlier))
         self.videos = {video.job_id: video for video in self._finished_before(earlier)}
         self.reporter.progress(len(self.videos))
@@ -186,7 +188,7 @@ class Batch:
                         self.store,
                         address=self.rendering.ray,
                         actors=self.rendering.actors,
-                        on_event=AttemptRecorder(self.events, observer.current.get()).on_event,
+                        on_event=AttemptRecorder(self.events, observer.current.get(), self.succeeded).on_event,
                         space=self.space,
                         identity=identity,
                         batch_id=self.id,

@@ -291,6 +291,12 @@ def main() -> None:
         _refuse(f"Refused: {count} fault{'s' * (count != 1)}, nothing was rendered.", *map(str, refused.faults))
     except ActalkerError as error:
         _refuse(str(error))
+    except OSError as error:
+        if error.filename is None:
+            raise
+        _refuse(
+            f"{error.filename}: {error.strerror}. Check that the folder exists, and that you may read and write it."
+        )
 
 
 def _refuse(headline: str, *lines: str) -> NoReturn:

@@ -216,7 +216,8 @@ def test_a_refused_manifest_ends_with_2_and_renders_nothing(course: Path, tmp_pa
 
 
 def test_a_killed_batch_goes_on_and_only_what_was_in_flight_is_rendered_again(tmp_path: Path) -> None:
-    """With Prefect's embedded server, which a kill leaves behind as an orphan: the next command ends it."""
+    """With Prefect's embedded server, which a kill leaves behind as an orphan: the next command ends it. That one's own
+    server is killed as well: rendering and the end do not wait for it."""
     manifest = write_manifest(tmp_path, {f"row{k}": f"Row number {k}. {NUMBERS}" for k in range(4)})
     workspace = tmp_path / "w"
     arguments = ("submit", manifest, "--workspace", workspace, "--preset", "still", "--actors", "1")
@@ -228,8 +229,15 @@ def test_a_killed_batch_goes_on_and_only_what_was_in_flight_is_rendered_again(tm
     assert first.stdout is not None
     first.stdout.close()  # its orphans hold on to the pipe: there is no end to read
     before = rendered(workspace)
-    code, output = finished(actalker(*arguments))
+    second = actalker(*arguments)
+    wait_for(lambda: len(events(workspace, "BatchStarted")) == 2, "the second run has begun")
+    servers = [process for process in family(second.pid) if "uvicorn" in arguments_of(process)]
+    assert servers
+    for server in servers:
+        server.kill()
+    code, output = finished(second)
     assert code == 0, output
+    assert "Traceback" not in output
     assert not alive(ours)
     keys = {str(event["key"]) for event in events(workspace, "SegmentEnded")}
     assert len(keys) == 4 + 8

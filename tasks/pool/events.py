@@ -8,12 +8,17 @@ from tasks.job import Segment
 
 
 class Kind(StrEnum):
-    """What happened in the pool. A `STARTED` is followed by one `FINISHED`, `FAILED` or `STOPPED` of its attempt."""
+    """What happened in the pool. A `STARTED` is followed by one `FINISHED`, `FAILED` or `STOPPED` of its attempt.
+
+    `FOUND` is a clip in the store that was rendered for the same row of the same batch, by an earlier run: it may have
+    been killed before it could report the attempt.
+    """
 
     STARTED = "started"
     FINISHED = "finished"
     FAILED = "failed"
     STOPPED = "stopped"
+    FOUND = "found"
     QUARANTINED = "quarantined"
     WORKER_READY = "worker_ready"
     WORKER_LOST = "worker_lost"

@@ -172,7 +172,7 @@ class RenderPool:
         store: Where clips are published.
         address: Of a Ray cluster that runs; it is left running. None starts a session on this machine and ends it.
         actors: How many; None for one a GPU, or else one a core.
-        on_event: Called with every event, in the pool's thread; it must not block.
+        on_event: Called with every event, in the pool's thread (`FOUND`: in the row's); it must not block.
         rules: Limits on time and failures; None for those of the preset.
         load: Makes a worker's renderer, in the worker.
         space: Of the workspace's disk: while it is full, no segment begins.
@@ -232,6 +232,11 @@ class RenderPool:
         """
         wanted = {segment.key: segment for segment in segments}
         clips = {key: clip.for_row(self._batch_id, job.id) for key in wanted if (clip := self._store.find_clip(key))}
+        for key, clip in clips.items():
+            if not clip.reused:
+                ended_ms = clip.path.stat().st_mtime_ns // 1_000_000
+                found = PoolEvent(Kind.FOUND, clip.worker, clip.attempt, wanted[key], clip.render_ms, at_ms=ended_ms)
+                self._on_event(found)
         missing = tuple(wanted[key] for key in wanted if key not in clips)
         if missing:
             clips |= self._submit(Request(job, missing, cancelled.is_set))

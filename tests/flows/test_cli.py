@@ -46,6 +46,15 @@ def test_refusals_are_printed_in_words_and_end_with_2(
     assert "Traceback" not in output
 
 
+def test_a_ledger_that_cannot_be_read_is_named_without_a_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "ledger" / "journal" / "night.jsonl").mkdir(parents=True)
+    code, output = run(monkeypatch, capsys, "status", "--workspace", tmp_path)
+    assert code == 2
+    assert "night.jsonl: Is a directory" in output
+
+
 def test_conversion_names_every_file_that_is_missing(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
@@ -112,6 +121,7 @@ def test_a_submitted_manifest_and_its_files_are_read_once(
     monkeypatch.setattr(inputs, "open_portrait", lambda path: (opened.append(path), look(path))[1])
     monkeypatch.setattr("flows.batch.render_batch", render_batch)
     monkeypatch.setattr("flows.cli.atexit.register", lambda function: None)
+    monkeypatch.setattr("flows.cli.end_in_any_case", lambda code, before: None)  # it would end this process
     monkeypatch.setattr("flows.cli.signal.signal", lambda number, handler: None)
     write_manifest(tmp_path, {"a": "One.", "b": "Two."})
     code, output = run(monkeypatch, capsys, "submit", tmp_path / "course.csv", "--preset", "still")

@@ -1,0 +1,58 @@
+"""Every attempt has an end in the journal, also those of drivers that were killed."""
+
+from pathlib import Path
+
+import pytest
+
+from flows.attempts import AttemptRecorder, close_interrupted
+from flows.observer import NullObserver
+from tasks.job import Attempt, Clip, Outcome, Segment
+from tasks.pool.events import Kind, PoolEvent
+from tasks.records import journal
+from tasks.records.journal import AttemptStarted, Journal
+from tasks.records.store import Store
+
+KEY = "ab" * 32
+SEGMENT = Segment("row", 0, 0, 10, Path("-"), 1, 2, KEY)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path)
+
+
+def publish(store: Store, attempt: str) -> Clip:
+    temporary = store.temporary(".avi")
+    temporary.write_bytes(b"pixels")
+    clip = Clip(KEY, temporary, 10, 4, 2, "", 700, "n/1", attempt=attempt, batch_id="night", job_id="row")
+    return store.publish_clip(clip, temporary)
+
+
+def attempts(store: Store) -> list[Attempt]:
+    return [event for event in journal.replay(journal.path_of(store.ledger, "night")) if isinstance(event, Attempt)]
+
+
+@pytest.mark.parametrize(("published", "outcome"), [("a1", Outcome.DONE), ("other", Outcome.FAILED)])
+def test_an_attempt_that_a_kill_cut_off_is_ended_by_the_next_run(
+    store: Store, published: str, outcome: Outcome
+) -> None:
+    publish(store, published)
+    earlier = [AttemptStarted("a1", KEY, "row", 0, "n/1", 1000), AttemptStarted("a2", KEY, "row", 0, "n/1", 1)]
+    earlier_end = Attempt("a2", KEY, "row", 0, "n/1", 1, 2, Outcome.DONE)
+    with Journal(store.ledger, "night") as events:
+        succeeded = close_interrupted(store, events, [*earlier, earlier_end])
+    (attempt,) = attempts(store)
+    assert (attempt.id, attempt.outcome) == ("a1", outcome)
+    assert attempt.ended_ms - attempt.started_ms == (700 if outcome is Outcome.DONE else 0)
+    assert bool(attempt.error) == (outcome is Outcome.FAILED)
+    assert succeeded == ({"a1", "a2"} if outcome is Outcome.DONE else {"a2"})
+
+
+def test_a_clip_that_an_orphaned_worker_finished_has_its_attempt_once(store: Store) -> None:
+    clip = publish(store, "orphan")
+    with Journal(store.ledger, "night") as events:
+        recorder = AttemptRecorder(events, NullObserver(), {"known"})
+        for attempt in ("orphan", "orphan", "known"):
+            recorder.on_event(PoolEvent(Kind.FOUND, clip.worker, attempt, SEGMENT, clip.render_ms, at_ms=5000))
+    (attempt,) = attempts(store)
+    assert (attempt.id, attempt.started_ms, attempt.ended_ms, attempt.outcome) == ("orphan", 4300, 5000, Outcome.DONE)
