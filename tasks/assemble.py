@@ -13,7 +13,7 @@ from tasks.captions import chapters
 from tasks.captions.caption import Subtitles
 from tasks.errors import BadInput, ToolFailed, retry_helps
 from tasks.job import FPS, Chapter, Finished, Job, Speech
-from tasks.media import decode, ffmpeg, loudness
+from tasks.media import decode, ffmpeg, loudness, timed_text
 from tasks.media.lossless import full_disk_is_named
 from tasks.media.loudness import TARGETS, Loudness
 from tasks.picture import framing, photograph, provenance, stills, typeface
@@ -71,7 +71,8 @@ def assemble(
     sound, level = loudness.master(speech.wav, speech.frames, TARGETS[options.sound], options.music, work)
     frame = _drawn(job, subtitles, work, ffmpeg.source(picture.resolve(), "avi").video, options)
     video = target.resolve() / f".{job.id}.mp4.partial"
-    output = _output(job, frame, sound, subtitles, video, options)
+    captions = _caption_track(subtitles, work / "captions.mp4", options)
+    output = _output(job, frame, sound, captions, video, options)
     if marks:  # a further input: ffmpeg takes the chapters of the first one that has any
         (work / "chapters.ffmeta").write_text(chapters.ffmetadata(marks, speech.frames), encoding="utf-8")
         output = output.global_args("-f", "ffmetadata", "-i", "chapters.ffmeta")
@@ -126,7 +127,17 @@ def _laid_out_for(canvas: tuple[int, int], ass: Path) -> Path:
     return ass
 
 
-def _output(job: Job, frame: Any, sound: Path, subtitles: Subtitles, video: Path, options: VideoOptions) -> Any:
+def _caption_track(subtitles: Subtitles, path: Path, options: VideoOptions) -> Path | None:
+    """The captions as a track to copy; None where there are none, or where they are burnt in: players would show them
+    twice, for ffmpeg enables the track."""
+    if not subtitles.captions or options.burn_in:
+        return None
+    cues = [(caption.start_ms, caption.end_ms, caption.text) for caption in subtitles.captions]
+    timed_text.write(path, cues, subtitles.language)
+    return path
+
+
+def _output(job: Job, frame: Any, sound: Path, captions: Path | None, video: Path, options: VideoOptions) -> Any:
     """The file to encode: the picture is encoded once, sound is copied, captions become a soft track."""
     tracks = [frame.filter("setparams", range="tv", **_BT709), ffmpeg.source(sound, "mov").audio]
     settings: dict[str, str | int] = {
@@ -144,13 +155,9 @@ def _output(job: Job, frame: Any, sound: Path, subtitles: Subtitles, video: Path
         "metadata:g": f"comment={provenance.COMMENT}",
         "metadata:s:a:0": f"language={alpha_3(job.language)}",
     }
-    if "srt" in subtitles.files and not options.burn_in:  # players would show them twice: ffmpeg enables the track
-        tracks.append(ffmpeg.source(subtitles.files["srt"].resolve(), "srt")["s"])
-        settings |= {
-            "c:s": "mov_text",
-            "metadata:s:s:0": f"language={alpha_3(subtitles.language)}",
-            "disposition:s:0": "default",
-        }
+    if captions:
+        tracks.append(ffmpeg.source(captions, "mov")["s"])
+        settings |= {"c:s": "copy", "disposition:s:0": "default"}
     return ffmpeg.sink(tracks, video, "mp4", **settings)
 
 

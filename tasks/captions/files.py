@@ -1,6 +1,7 @@
 """Captions as files: SRT, WebVTT, ASS and TTML for players, JSON for programs. Each writer gives the file's text."""
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Final
@@ -19,14 +20,23 @@ _TTS: Final = f"{_TTML}#styling"
 _NARROW_WIDTH, _WIDE_WIDTH = 0.45, 0.75
 _SAFE_WIDTH: Final = 0.92
 """Captions keep to this part of the picture's width."""
+_MARKUP_LIKE = re.compile(r"<[^<>]+>|\{[^{}]*\}|\\[Nnh{}]")
 
 
 def srt(captions: Sequence[Caption]) -> str:
-    """SubRip."""
+    """SubRip. It has no way to escape anything: see `markup_like`."""
     return "".join(
         f"{number}\n{_clock(caption.start_ms, ',')} --> {_clock(caption.end_ms, ',')}\n{caption.text}\n\n"
         for number, caption in enumerate(captions, 1)
     )
+
+
+def markup_like(captions: Sequence[Caption]) -> tuple[str, ...]:
+    """What players that read SRT files take for formatting and hide or change, each once: `<div>`, `{x}`, `\\N`.
+
+    That is what ffmpeg's reader and libass do together, on which mpv and many more are built.
+    """
+    return tuple(dict.fromkeys(found for caption in captions for found in _MARKUP_LIKE.findall(caption.text)))
 
 
 def vtt(captions: Sequence[Caption]) -> str:
