@@ -1,6 +1,9 @@
 """Speech: a script or a recording comes in; sound, and words with times, go out.
 
     script.py       Markdown scripts to sentences, words, headings and pauses
+    sentences.py    running text to sentences and words as they are shown
+    emoji.py        which characters form one emoji
+    addresses.py    web and e-mail addresses: how they are shown and read
     normalise.py    text normalisation: how numbers, dates, money and units are read aloud
     voice.py        voices: words to sound with a time for each word
     espeak.py       espeak-ng

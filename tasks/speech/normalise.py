@@ -12,6 +12,8 @@ from typing import Final
 
 from num2words import num2words
 
+from tasks.speech.emoji import without_emoji
+
 
 @dataclass(frozen=True, slots=True)
 class _Language:
@@ -290,8 +292,12 @@ class _Reading:
 
 
 def _pronounceable(word: str) -> str:
-    """Without pictures, which voices would name, and with plain spaces."""
-    kept = (character for character in word if character == "°" or unicodedata.category(character) != "So")
+    """Without pictures, which voices would name, without invisible marks, and with plain spaces."""
+    kept = (
+        character
+        for character in without_emoji(word)
+        if character in "°\u200c\u200d" or unicodedata.category(character) not in {"So", "Cf"}
+    )
     return " ".join("".join(kept).split()) or word
 
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.speech.normalise import normalise
-from tasks.speech.script import is_spoken, split_words
+from tasks.speech.sentences import is_spoken, split_words
 
 
 @pytest.mark.parametrize(
