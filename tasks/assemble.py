@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -91,7 +92,7 @@ def assemble(
         files["mp4"] = publish(video, target / f"{job.id}.mp4")
     measured = {"picture_longer_than_sound_ms": lead_ms, "chapters": len(marks), **_figures(level)}
     measured |= {"captions": len(subtitles.captions), "violations": len(subtitles.violations)}
-    doubts = photograph.warning(job), level.off_target(TARGETS[options.sound]), _undrawable(subtitles, options)
+    doubts = photograph.warning(job), level.off_target(TARGETS[options.sound]), *_undrawable(subtitles, options)
     notes = (*subtitles.notes, *filter(None, doubts))
     return Finished(files, speech.frames, digest_file(files["mp4"]), measured, notes)
 
@@ -102,7 +103,8 @@ def _drawn(job: Job, subtitles: Subtitles, work: Path, picture: Any, options: Vi
     canvas = options.framing.canvas(source)
     frame = framing.place(picture, source, options.framing, work)
     if options.burn_in and "ass" in subtitles.files:
-        shutil.copyfile(_laid_out_for(canvas, subtitles.files["ass"]), work / "burn.ass")
+        text = typeface.without_undrawable(_laid_out_for(canvas, subtitles.files["ass"]), options.fonts)
+        (work / "burn.ass").write_text(text, encoding="utf-8", newline="\n")
         frame = frame.filter("ass", "burn.ass")
     if options.label:
         provenance.write_label(options.label, canvas, work / "label.ass")
@@ -110,21 +112,23 @@ def _drawn(job: Job, subtitles: Subtitles, work: Path, picture: Any, options: Vi
     return frame
 
 
-def _undrawable(subtitles: Subtitles, options: VideoOptions) -> str:
-    """A note on characters that should be in the picture and are not: libass leaves out what no font has."""
-    drawn = options.label + "".join(caption.text for caption in subtitles.captions if options.burn_in)
-    lacking = typeface.missing(drawn, options.fonts)
-    return f"no font has {lacking!r}, which is missing in the picture: name a folder with such fonts" if lacking else ""
+def _undrawable(subtitles: Subtitles, options: VideoOptions) -> Iterator[str]:
+    """Notes on characters that should be in the picture and are not."""
+    shown = "\n".join(caption.text for caption in subtitles.captions if options.burn_in)
+    if lacking := " ".join(typeface.undrawable(shown, options.fonts)):
+        yield f"no font here has {lacking}: left out of the captions in the picture; the caption files show it"
+    if lacking := " ".join(typeface.undrawable(options.label, options.fonts)):
+        yield f"no font here has {lacking}: left out of the label; choose one without it"
 
 
-def _laid_out_for(canvas: tuple[int, int], ass: Path) -> Path:
-    """The file itself, when its captions were laid out for this canvas: on any other, libass would stretch them."""
+def _laid_out_for(canvas: tuple[int, int], ass: Path) -> str:
+    """The file's text, when its captions were laid out for this canvas: on any other, libass would stretch them."""
     text = ass.read_text(encoding="utf-8")
     across, down = (re.search(rf"^PlayRes{axis}: *(\d+)", text, re.MULTILINE) for axis in "XY")
     size = (int(across[1]), int(down[1])) if across and down else (0, 0)
     if size != canvas:
         raise BadInput(f"captions are laid out for {size[0]} x {size[1]}, the picture is {canvas[0]} x {canvas[1]}")
-    return ass
+    return text
 
 
 def _caption_track(subtitles: Subtitles, path: Path, options: VideoOptions) -> Path | None:
