@@ -5,6 +5,10 @@
     emoji.py        which characters form one emoji
     addresses.py    web and e-mail addresses: how they are shown and read
     normalise.py    text normalisation: how numbers, dates, money and units are read aloud
+    rules.py        the rules that languages share
+    english.py      the rules of English
+    german.py       the rules of German
+    numerals.py     numbers as words
     voice.py        voices: words to sound with a time for each word
     espeak.py       espeak-ng
     piper.py        Piper voices
