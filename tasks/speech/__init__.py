@@ -2,6 +2,7 @@
 
     script.py       Markdown scripts to sentences, words, headings and pauses
     sentences.py    running text to sentences and words as they are shown
+    boundaries.py   sentence boundary disambiguation
     emoji.py        which characters form one emoji
     addresses.py    web and e-mail addresses: how they are shown and read
     normalise.py    text normalisation: how numbers, dates, money and units are read aloud

@@ -26,12 +26,17 @@ def alpha_3(tag: str) -> str:
     Raises:
         BadInput: It is no language tag. A language without an entry here is `und`, which is what containers say then.
     """
-    primary = tag.replace("_", "-").partition("-")[0].lower()
-    if not (primary.isascii() and primary.isalpha() and len(primary) in (2, 3)):
+    code = primary(tag)
+    if not (code.isascii() and code.isalpha() and len(code) in (2, 3)):
         raise BadInput(f"{tag!r} is no language: give one like 'en' or 'pt-BR'")
-    return _ALPHA_3.get(primary, "und") if len(primary) == 2 else primary
+    return _ALPHA_3.get(code, "und") if len(code) == 2 else code
 
 
 def is_right_to_left(tag: str) -> bool:
     """Whether a language is written from right to left."""
-    return tag.partition("-")[0] in _RIGHT_TO_LEFT
+    return primary(tag) in _RIGHT_TO_LEFT
+
+
+def primary(tag: str) -> str:
+    """The language of a tag, without script and region: `en-GB` and `en_us` are both `en`."""
+    return tag.replace("_", "-").partition("-")[0].lower()

@@ -14,6 +14,7 @@ from typing import Final
 
 from tasks.speech import addresses, english, german
 from tasks.speech.emoji import without_emoji
+from tasks.speech.language import primary
 from tasks.speech.rules import Parts, Rule
 
 _ENGLISH: Final = english.rules(day_first=False)
@@ -102,9 +103,8 @@ class _Sentence:
 
 
 def _rules(language: str) -> Sequence[Rule]:
-    code = language.lower().replace("_", "-")
-    rules = {"en": _BRITISH if code.startswith(_DAY_FIRST) else _ENGLISH, "de": _GERMAN}
-    return rules.get(code.partition("-")[0], _OTHER)
+    day_first = language.lower().replace("_", "-").startswith(_DAY_FIRST)
+    return {"en": _BRITISH if day_first else _ENGLISH, "de": _GERMAN}.get(primary(language), _OTHER)
 
 
 def _pronounceable(word: str) -> str:

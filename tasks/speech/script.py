@@ -21,7 +21,7 @@ from mdit_py_plugins.footnote import footnote_plugin
 from tasks.errors import BadInput
 from tasks.speech.addresses import shortened
 from tasks.speech.emoji import EMOJI
-from tasks.speech.language import is_right_to_left
+from tasks.speech.language import is_right_to_left, primary
 from tasks.speech.sentences import ShownWord, is_unspaced, sentences
 
 MAX_PAUSE_MS: Final = 60_000
@@ -172,7 +172,7 @@ def _parser() -> MarkdownIt:
 def _blocks(markdown: str, language: str) -> Iterator[Heading | str]:
     """Headings, and the running text of every other block that is spoken."""
     text = _FRONT_MATTER.sub("", _clean(markdown))
-    if language.partition("-")[0] == "de":
+    if primary(language) == "de":
         text = _GERMAN_DATE_AT_LINE_START.sub(r"\1\\.", text)
     passed_over, level = 0, 0
     for token in _parser().parse(text):

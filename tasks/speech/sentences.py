@@ -10,9 +10,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sentencex import segment
-
+from tasks.speech.boundaries import segments
 from tasks.speech.emoji import without_emoji
+from tasks.speech.language import primary
 
 NO_BREAK_SPACES: Final = "\u00a0\u2007\u2009\u202f"
 """Those that no line is broken at. The thin space, U+2009, is one here: it is written between a number and its unit."""
@@ -28,7 +28,7 @@ _PIECE = re.compile(
     rf"|(?:{_GROUPED_NUMBER}|[^ \u3000{_UNSPACED_SCRIPTS}{_WIDE_PUNCTUATION}])+)(?P<space>[ \u3000]?)"
 )
 _OPENING: Final = ("Ps", "Pi")
-_SYMBOLS_WITH_A_NAME: Final = frozenset("%‰&€$£¥+=§°@#")
+_SYMBOLS_WITH_A_NAME: Final = frozenset("%‰&€$£¥₹+=§°℃℉№@#")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ def sentences(text: str, language: str) -> Iterator[tuple[ShownWord, ...]]:
     """The words of each sentence. What holds no words (a lone "...") goes to the sentence before it, or is lost."""
     plain = _SPACES.sub(lambda match: "\u3000" if match[0] == "\u3000" else " ", text).strip()
     pending: tuple[ShownWord, ...] = ()
-    for sentence in segment(language.partition("-")[0], plain):
+    for sentence in segments(plain, primary(language)):
         if words := _split(sentence):
             if pending:
                 yield _ended(pending)
