@@ -148,6 +148,9 @@ _NEVER_FIRST: Final = frozenset("々ーぁぃぅぇぉっゃゅょゎァィゥ�
 
 _MAX_NAME_WORDS: Final = 4
 _ABBREVIATION: Final = 3
+_HALF_SAID: Final = re.compile(r"[0-9]{1,3}\.|[^\W\d_]\.")
+"""A German ordinal ("3. Stock") and the first letter of several ("z. B.", "n. Chr.", "J. Smith")."""
+_ROMAN: Final = re.compile(r"(?:[IVX]{2,}|[VX])\.?")
 _BEFORE_NUMBERS: Final = frozenset("€$£¥§#")
 
 
@@ -178,6 +181,7 @@ def _between(word: str, following: str, grammar: Grammar) -> Break:
     ending = word.rstrip(_CLOSERS)[-1:]
     kinds = (
         (_is_one_number(bare, following, grammar) or bare in grammar.titles, Break.NEVER),
+        (bool(_HALF_SAID.fullmatch(bare) or _ROMAN.fullmatch(following.rstrip(",;:!?"))), Break.NEVER),
         (ending in _CLAUSE_ENDS or (ending in _SENTENCE_ENDS and len(bare) > _ABBREVIATION), Break.CLAUSE),
         (bare in grammar.determiners, Break.NEVER),
         (following_bare in grammar.conjunctions, Break.CONJUNCTION),

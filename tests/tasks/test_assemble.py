@@ -223,6 +223,20 @@ def test_captions_and_label_are_burnt_in_in_place_of_the_soft_track(tmp_path: Pa
     assert "srt" in burnt.files and "vtt" in burnt.files
 
 
+def test_the_track_of_a_lesson_about_html_holds_every_character(tmp_path: Path) -> None:
+    text = r"The tag <div> is a box, a < b && c > d is a test, {x: 1} is a set, and C:\temp is a folder."
+    words = tuple(Word(word, 300 + 60 * place, 350 + 60 * place, 0) for place, word in enumerate(text.split()))
+    row, speech = job(tmp_path), spoken(tmp_path, babble(FRAMES, seed=4), words=words)
+    picture = write_clip(tmp_path / "picture.avi", (numbered(number) for number in range(FRAMES)))
+    subtitles = subtitle.fn(row, speech, tmp_path)
+    finished = assemble.fn(row, speech, picture, subtitles, tmp_path / "out")
+    with av.open(str(finished.files["mp4"])) as container:
+        packets = [bytes(packet) for packet in container.demux(container.streams.subtitles[0]) if packet.size > 2]
+    assert [packet[2:].decode() for packet in packets] == [caption.text for caption in subtitles.captions]
+    assert " ".join(packet[2:].decode().replace("\n", " ") for packet in packets) == text
+    assert any("may hide <div>" in note for note in finished.notes)
+
+
 def test_captions_for_another_canvas_are_refused(tmp_path: Path) -> None:
     speech = speech_of(tmp_path)
     picture = write_clip(tmp_path / "picture.avi", (numbered(number) for number in range(FRAMES)))

@@ -56,11 +56,20 @@ def test_a_line_ends_with_its_clause() -> None:
         ("der Hund", "de"),
         ("Herr Müller", "de"),
         ("10 Uhr", "de"),
+        ("3. Stock", "de"),
+        ("100. Mal", "de"),
+        ("z. B.", "de"),
+        ("n. Chr.", "de"),
+        ("Ludwig XIV.", "de"),
+        ("1\u00a0299 €", "de"),
+        ("Chapter IV,", "en"),
+        ("J. Smith", "en"),
+        ("+49 89", "en"),
         ("le chien", "fr"),
     ],
 )
 def test_what_belongs_together_is_never_broken(words: str, language: str) -> None:
-    first, second = words.split()
+    first, second = words.split(" ")
     assert breaks(["So", first, second, "x"], [0, 0, 0, 0], language)[1] is Break.NEVER
 
 
