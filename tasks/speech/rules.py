@@ -18,8 +18,8 @@ Parts = Sequence[str]
 
 SPACE: Final = "[ \u00a0]"
 """Between two shown words (a common space), or inside one (a no-break space, whichever the script has)."""
-LEFT: Final = r"(?<!\w)(?<![0-9][.,])"
-RIGHT: Final = r"(?!\w|[.,][0-9])"
+LEFT: Final = r"(?<!\w)(?<!\w\.)(?<![0-9],)"
+RIGHT: Final = r"(?!\w|[.,][0-9]|\.[a-z])"
 SIGN: Final = r"(?:(?<![\w.)%])[-−–])?"
 DASH: Final = rf"(?:[-–]|{SPACE}–{SPACE})"
 
@@ -169,8 +169,8 @@ class _Shared:
         return (
             rule(rf"\+{long}{groups}", self._phone),
             rule(rf"{long}{area}[0-9]{{2,}}(?:[ \u00a0-][0-9]{{2,}})*{RIGHT}", self._phone),
-            rule(rf"[0-9]{{3}}[-.][0-9]{{3}}[-.][0-9]{{4}}{RIGHT}", self._phone),
             rule(rf"[0-9]+(?:[-/][0-9]+){{2,}}{RIGHT}", self._phone),
+            rule(rf"[0-9]{{3}}\.[0-9]{{3}}\.[0-9]{{4}}{RIGHT}", self._phone),
             rule(groups, lambda match: self._phone(match) if self._is_dialled(match) else ()),
         )
 

@@ -90,7 +90,7 @@ def _split(text: str) -> tuple[ShownWord, ...]:
             words.append(ShownWord(ahead + piece, space))
             ahead = ""
             continue
-        opening = len(piece) if not words else _opening(piece)
+        opening = len(piece) if ahead or not words else _opening(piece)
         if closing := piece[: len(piece) - opening]:
             last = words[-1]
             words[-1] = ShownWord(last.text + last.space + closing, "" if opening else space)

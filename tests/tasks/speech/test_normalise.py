@@ -93,6 +93,8 @@ money
     $5/month = five dollars per month
 phones
     1-800-555 = one, eight zero zero, five five five
+    1-800-555-1234 = one, eight zero zero, five five five, one two three four
+    555.123.4567 = five five five, one two three, four five six seven
     555-123-4567 = five five five, one two three, four five six seven
     (555) 123-4567 = five five five,|one two three, four five six seven
     +49 89 123456 = plus four nine,|eight nine,|one two three four five six
@@ -164,6 +166,8 @@ numbers
     12,5 = twelve point five
     1,2,3 = one, two, three
     H2O, 3D, 5G = H2O,|3D,|5G
+    H.264 and 3.txt = H.264|and|3.txt
+    UTF-8 = UTF-eight
     a 5-year-old = a|five-year-old
 """
 
