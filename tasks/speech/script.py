@@ -50,9 +50,9 @@ _GERMAN_DATE_AT_LINE_START = re.compile(
 _LEFT_TO_RIGHT: Final = "\u200e"
 _NUMBER_FROM_LEFT = re.compile(
     r"""(?<![\w\u200e+(.,-])
-    (?:\+\d+ (?:[ \u00a0()/-]{1,3}\d+)+              # +49 89 123456
+    (?:\+\d+ (?:[ \u00a0()/-]{1,3}\d+)+                         # +49 89 123456
     |(?=(?:\D{0,2}\d){6}) \(?0\d*(?:[ \u00a0()/-]{1,3}\d+)+   # 03-1234567, (03) 123 4567
-    |(?=(?:\D?\d){7}) \d+(?:[/-]\d+)+)              # 2024-05-03
+    |(?=(?:\D?\d){7}) \d+(?:[/-]\d+)+)                        # 2024-05-03
     """,
     re.VERBOSE,
 )
@@ -204,13 +204,12 @@ def _running_text(children: list[Token]) -> str:
             parts.append(_clean(token.content))
         elif token.type in {"text_special", "code_inline"}:
             parts.append(_clean(token.content).translate(_SHIELDED))
-    return _LINE_END.sub(_space_for, "".join(parts))
+    return _LINE_END.sub(lambda match: _space_at(match.string, *match.span()), "".join(parts))
 
 
-def _space_for(line_end: re.Match[str]) -> str:
-    """A line of Chinese or Japanese goes on without a space."""
-    text, start, end = line_end.string, line_end.start(), line_end.end()
-    return "" if is_unspaced(text[start - 1 : start] or " ") and is_unspaced(text[end : end + 1] or " ") else " "
+def _space_at(text: str, start: int, end: int) -> str:
+    """What stands in the place of `[start, end)`: a space, but nothing inside a line of Chinese or Japanese."""
+    return "" if is_unspaced(text[start - 1 : start]) and is_unspaced(text[end : end + 1]) else " "
 
 
 def _pieces(block: str) -> Iterator[str | int]:
@@ -226,7 +225,7 @@ def _pieces(block: str) -> Iterator[str | int]:
             yield _pause_ms(match[1].strip())
             text = ""
         else:
-            text = text.rstrip() if _CLOSING.match(block, end) else f"{text} "
+            text = text.rstrip() if _CLOSING.match(block, end) else text + _space_at(block, *match.span())
     yield (text + block[end:]).translate(_SHIELDED_BACK)
 
 
@@ -243,9 +242,9 @@ def _pause_ms(direction: str) -> int:
     return length_ms
 
 
-def _end(sentences: list[Sentence], ends: Ends) -> None:
-    if sentences:
-        sentences[-1] = replace(sentences[-1], ends=ends)
+def _end(spoken: list[Sentence], ends: Ends) -> None:
+    if spoken:
+        spoken[-1] = replace(spoken[-1], ends=ends)
 
 
 def _clean(text: str) -> str:

@@ -209,6 +209,7 @@ def test_the_spaces_are_those_of_the_script(language: str, text: str) -> None:
 def test_a_line_of_chinese_goes_on_without_a_space() -> None:
     assert parse("今天天气\n很好。\n\n我们走", "zh").sentences[0].text == "今天天气很好。"
     assert parse("use Python\n编程", "zh").sentences[0].text == "use Python 编程"
+    assert parse("我们[微笑]去公园~~不~~玩。", "zh").sentences[0].text == "我们去公园玩。"
 
 
 @pytest.mark.parametrize(
