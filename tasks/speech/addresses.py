@@ -14,7 +14,7 @@ _TOP_LEVEL: Final = "com|org|net|edu|gov|info|io|dev|app|eu|de|ch|uk|fr|es|nl|pl
 
 E_MAIL: Final = re.compile(rf"(?<![\w@.+-])(?P<name>\w(?:[\w.+-]*\w)?)@(?P<host>(?:{_LABEL}\.)+[^\W\d_]{{2,}})")
 WEB: Final = re.compile(
-    rf"(?<![\w@.-])(?:(?:https?|ftp)://(?:[^\s/@]+@)?|(?=www\.))(?P<host>{_LABEL}(?:\.{_LABEL})*)(?::\d+)?{_PATH}?"
+    rf"(?<![\w@.-])(?:(?i:https?|ftp)://(?:[^\s/@]+@)?|(?=[wW]{{3}}\.))(?P<host>{_LABEL}(?:\.{_LABEL})*)(?::\d+)?{_PATH}?"
     rf"|(?<![\w@./-])(?P<bare>{_LABEL}(?:\.{_LABEL})*\.(?:{_TOP_LEVEL}))(?![\w@-]|\.\w){_PATH}?"
 )
 
@@ -29,13 +29,18 @@ def host(web: re.Match[str]) -> str:
     return web["host"] or web["bare"]
 
 
+def without_www(name: str) -> str:
+    """A host as people call it."""
+    return re.sub(r"^www\.(?=.)", "", name, flags=re.IGNORECASE)
+
+
 def read_host(name: str, signs: Mapping[str, str]) -> str:
     """How a host is read: "www.example.co.uk" -> "example dot co dot U K".
 
     Args:
         signs: The names of the full stop, the hyphen and the underscore.
     """
-    *labels, last = name.removeprefix("www.").split(".")
+    *labels, last = without_www(name).split(".")
     read = [_read_label(label, signs) for label in labels]
     read.append(_spelt(last) if len(last) == 2 else _read_label(last, signs))
     return f" {signs['.']} ".join(read)

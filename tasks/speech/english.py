@@ -246,7 +246,7 @@ _AFTER_THE_FIRST: Final = re.compile(r"\s*(?:[^\w\s]|$|(?:was|of|ruled|reigned|d
 
 def rules(day_first: bool) -> tuple[Rule, ...]:
     """The rules of English. `day_first`: 3/4/2026 is in April."""
-    own = (*address_rules(_LEXICON.signs), *_dates(day_first), *_times(), *_counts())
+    own = (*address_rules(_LEXICON), *_dates(day_first), *_times(), *_counts())
     return (*own, *shared_rules(_LEXICON), *number_rules(_NUMERALS))
 
 

@@ -313,7 +313,7 @@ BEGINS_SENTENCE: Final = words(
 def rules() -> tuple[Rule, ...]:
     """The rules of German."""
     one = rule(rf"1(?={SPACE}[A-ZÄÖÜ])", lambda match: [] if word_before(match) in _NUMBERED else ["ein"])
-    own = (*address_rules(_LEXICON.signs), *_dates(), *_times(), *_counts())
+    own = (*address_rules(_LEXICON), *_dates(), *_times(), *_counts())
     return (*own, *shared_rules(_LEXICON), one, *number_rules(_NUMERALS))
 
 

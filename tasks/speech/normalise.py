@@ -20,7 +20,7 @@ from tasks.speech.rules import Parts, Rule
 _ENGLISH: Final = english.rules(day_first=False)
 _BRITISH: Final = english.rules(day_first=True)
 _GERMAN: Final = german.rules()
-_OTHER: Final = (Rule(addresses.WEB, lambda match: [addresses.host(match).removeprefix("www.")]),)
+_OTHER: Final = (Rule(addresses.WEB, lambda match: [addresses.without_www(addresses.host(match))]),)
 _DAY_FIRST: Final = ("en-au", "en-gb", "en-ie", "en-in", "en-nz", "en-za")
 
 _CLOSERS: Final = " \"'“”‘’«»‹›)]"

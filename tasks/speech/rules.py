@@ -130,11 +130,15 @@ def text_after(match: Match) -> str:
     return match.string[match.end() : match.end() + _FARTHEST].replace("\u00a0", " ")
 
 
-def address_rules(signs: Mapping[str, str]) -> tuple[Rule, ...]:
-    """Web and e-mail addresses."""
+def address_rules(lexicon: Lexicon) -> tuple[Rule, ...]:
+    """Web and e-mail addresses, their digits one by one."""
+
+    def spelt(said: str) -> Parts:
+        return [re.sub("[0-9]+", lambda digits: lexicon.numerals.digits(digits[0]), said)]
+
     return (
-        Rule(addresses.WEB, lambda m: [addresses.read_host(addresses.host(m), signs)]),
-        Rule(addresses.E_MAIL, lambda m: [addresses.read_e_mail(m, signs)]),
+        Rule(addresses.WEB, lambda match: spelt(addresses.read_host(addresses.host(match), lexicon.signs))),
+        Rule(addresses.E_MAIL, lambda match: spelt(addresses.read_e_mail(match, lexicon.signs))),
     )
 
 

@@ -156,6 +156,8 @@ signs
 addresses
     https://example.com/course = example dot com
     www.example.com/a = example dot com
+    HTTPS://Example.com or WWW.Example.com = Example dot com|or|Example dot com
+    see http://192.168.0.1/x = see|one nine two dot one six eight dot zero dot one
     example.co.uk = example dot co dot U K
     info@example.com = info at example dot com
     a.b-c@bbc.de = a dot B hyphen C at B B C dot D E
