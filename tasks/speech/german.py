@@ -354,7 +354,7 @@ def _counts() -> tuple[Rule, ...]:
         rule(rf"{_YEAR}/(?P<last>[0-9]{{2}}){RIGHT}", lambda m: [f"{_year(m)} {_NUMERALS.cardinal(m['last'])}"]),
         rule(f"{_YEAR}{RIGHT}", lambda match: [_year(match)] if _is_year(match) else ()),
         rule(rf"(?P<name>[A-ZÄÖÜ]\w*){SPACE}(?P<roman>[IVX]+)(?!\w)(?P<stop>\.?)", _numbered),
-        rule(r"(?P<roman>[IVX]+)\.(?=[ \u00a0–-])", lambda match: _ordinal(match, roman(match["roman"]))),
+        rule(r"(?P<roman>[IVX]+)\.(?=[ \u00a0–-])", _roman_ordinal),
         rule(r"(?P<digits>[0-9]{1,3})\.(?![0-9])", lambda match: _ordinal(match, int(match["digits"]))),
         Rule(re.compile(r"(?<=\w)str\.(?!\w)"), lambda match: ["straße"]),
     )
@@ -417,6 +417,12 @@ def _ordinal(match: Match, number: int | None) -> Parts:
     if number is None or previous in _NUMBERED or not (goes_on or previous in _ENDS_WITH_ORDINAL):
         return ()
     return [_inflected(number, match)]
+
+
+def _roman_ordinal(match: Match) -> Parts:
+    """Der II. Weltkrieg. A single letter is an initial ("I. Kant"), except after an article or a preposition."""
+    known = word_before(match) in _TAKES_N | {"der", "die", "das"}
+    return _ordinal(match, roman(match["roman"])) if known or len(match["roman"]) > 1 else ()
 
 
 def _inflected(number: int, match: Match) -> str:

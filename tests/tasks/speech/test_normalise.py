@@ -211,6 +211,8 @@ roman
     Kapitel IV = Kapitel|vier
     im XX. Jahrhundert = im|zwanzigsten|Jahrhundert
     der II. Weltkrieg = der|zweite|Weltkrieg
+    im I. Quartal = im|ersten|Quartal
+    I. Kant und Karl X. Meier = I.|Kant|und|Karl|der Zehnte|Meier
 decades
     die 90er = die|neunziger
     die 1990er-Jahre = die|neunzehnhundertneunziger Jahre
