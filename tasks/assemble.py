@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from tasks.captions import chapters
 from tasks.captions.caption import Subtitles
 from tasks.errors import BadInput, ToolFailed, retry_helps
 from tasks.job import FPS, Chapter, Finished, Job, Speech
-from tasks.media import decode, ffmpeg, loudness
+from tasks.media import decode, ffmpeg, loudness, timed_text
 from tasks.media.lossless import full_disk_is_named
 from tasks.media.loudness import TARGETS, Loudness
 from tasks.picture import framing, photograph, provenance, stills, typeface
@@ -71,7 +72,8 @@ def assemble(
     sound, level = loudness.master(speech.wav, speech.frames, TARGETS[options.sound], options.music, work)
     frame = _drawn(job, subtitles, work, ffmpeg.source(picture.resolve(), "avi").video, options)
     video = target.resolve() / f".{job.id}.mp4.partial"
-    output = _output(job, frame, sound, subtitles, video, options)
+    captions = _caption_track(subtitles, work / "captions.mp4", options)
+    output = _output(job, frame, sound, captions, video, options)
     if marks:  # a further input: ffmpeg takes the chapters of the first one that has any
         (work / "chapters.ffmeta").write_text(chapters.ffmetadata(marks, speech.frames), encoding="utf-8")
         output = output.global_args("-f", "ffmetadata", "-i", "chapters.ffmeta")
@@ -90,7 +92,7 @@ def assemble(
         files["mp4"] = publish(video, target / f"{job.id}.mp4")
     measured = {"picture_longer_than_sound_ms": lead_ms, "chapters": len(marks), **_figures(level)}
     measured |= {"captions": len(subtitles.captions), "violations": len(subtitles.violations)}
-    doubts = photograph.warning(job), level.off_target(TARGETS[options.sound]), _undrawable(subtitles, options)
+    doubts = photograph.warning(job), level.off_target(TARGETS[options.sound]), *_undrawable(subtitles, options)
     notes = (*subtitles.notes, *filter(None, doubts))
     return Finished(files, speech.frames, digest_file(files["mp4"]), measured, notes)
 
@@ -101,7 +103,8 @@ def _drawn(job: Job, subtitles: Subtitles, work: Path, picture: Any, options: Vi
     canvas = options.framing.canvas(source)
     frame = framing.place(picture, source, options.framing, work)
     if options.burn_in and "ass" in subtitles.files:
-        shutil.copyfile(_laid_out_for(canvas, subtitles.files["ass"]), work / "burn.ass")
+        text = typeface.without_undrawable(_laid_out_for(canvas, subtitles.files["ass"]), options.fonts)
+        (work / "burn.ass").write_text(text, encoding="utf-8", newline="\n")
         frame = frame.filter("ass", "burn.ass")
     if options.label:
         provenance.write_label(options.label, canvas, work / "label.ass")
@@ -109,24 +112,36 @@ def _drawn(job: Job, subtitles: Subtitles, work: Path, picture: Any, options: Vi
     return frame
 
 
-def _undrawable(subtitles: Subtitles, options: VideoOptions) -> str:
-    """A note on characters that should be in the picture and are not: libass leaves out what no font has."""
-    drawn = options.label + "".join(caption.text for caption in subtitles.captions if options.burn_in)
-    lacking = typeface.missing(drawn, options.fonts)
-    return f"no font has {lacking!r}, which is missing in the picture: name a folder with such fonts" if lacking else ""
+def _undrawable(subtitles: Subtitles, options: VideoOptions) -> Iterator[str]:
+    """Notes on characters that should be in the picture and are not."""
+    shown = "\n".join(caption.text for caption in subtitles.captions if options.burn_in)
+    if lacking := " ".join(typeface.undrawable(shown, options.fonts)):
+        yield f"no font here has {lacking}: left out of the captions in the picture; the caption files show it"
+    if lacking := " ".join(typeface.undrawable(options.label, options.fonts)):
+        yield f"no font here has {lacking}: left out of the label; choose one without it"
 
 
-def _laid_out_for(canvas: tuple[int, int], ass: Path) -> Path:
-    """The file itself, when its captions were laid out for this canvas: on any other, libass would stretch them."""
+def _laid_out_for(canvas: tuple[int, int], ass: Path) -> str:
+    """The file's text, when its captions were laid out for this canvas: on any other, libass would stretch them."""
     text = ass.read_text(encoding="utf-8")
     across, down = (re.search(rf"^PlayRes{axis}: *(\d+)", text, re.MULTILINE) for axis in "XY")
     size = (int(across[1]), int(down[1])) if across and down else (0, 0)
     if size != canvas:
         raise BadInput(f"captions are laid out for {size[0]} x {size[1]}, the picture is {canvas[0]} x {canvas[1]}")
-    return ass
+    return text
 
 
-def _output(job: Job, frame: Any, sound: Path, subtitles: Subtitles, video: Path, options: VideoOptions) -> Any:
+def _caption_track(subtitles: Subtitles, path: Path, options: VideoOptions) -> Path | None:
+    """The captions as a track to copy; None where there are none, or where they are burnt in: players would show them
+    twice, for ffmpeg enables the track."""
+    if not subtitles.captions or options.burn_in:
+        return None
+    cues = [(caption.start_ms, caption.end_ms, caption.text) for caption in subtitles.captions]
+    timed_text.write(path, cues, subtitles.language)
+    return path
+
+
+def _output(job: Job, frame: Any, sound: Path, captions: Path | None, video: Path, options: VideoOptions) -> Any:
     """The file to encode: the picture is encoded once, sound is copied, captions become a soft track."""
     tracks = [frame.filter("setparams", range="tv", **_BT709), ffmpeg.source(sound, "mov").audio]
     settings: dict[str, str | int] = {
@@ -144,13 +159,9 @@ def _output(job: Job, frame: Any, sound: Path, subtitles: Subtitles, video: Path
         "metadata:g": f"comment={provenance.COMMENT}",
         "metadata:s:a:0": f"language={alpha_3(job.language)}",
     }
-    if "srt" in subtitles.files and not options.burn_in:  # players would show them twice: ffmpeg enables the track
-        tracks.append(ffmpeg.source(subtitles.files["srt"].resolve(), "srt")["s"])
-        settings |= {
-            "c:s": "mov_text",
-            "metadata:s:s:0": f"language={alpha_3(subtitles.language)}",
-            "disposition:s:0": "default",
-        }
+    if captions:
+        tracks.append(ffmpeg.source(captions, "mov")["s"])
+        settings |= {"c:s": "copy", "disposition:s:0": "default"}
     return ffmpeg.sink(tracks, video, "mp4", **settings)
 
 

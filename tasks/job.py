@@ -84,12 +84,18 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """One word as it is shown, punctuation included, and when it is spoken. `sentence` counts from 0."""
+    """One word as it is shown, punctuation included, and when it is spoken.
+
+    Attributes:
+        sentence: Counts from 0 over the script.
+        space: What is shown between it and the next word on its line; empty where a script writes no spaces.
+    """
 
     text: str
     start_ms: int
     end_ms: int
     sentence: int
+    space: str = " "
 
 
 @dataclass(frozen=True, slots=True)

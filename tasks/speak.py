@@ -114,8 +114,8 @@ def _read(text: Script, speaker: Voice, language: str, sound: Programme) -> tupl
         starts.append(sound.add(utterance.samples))
         offset_ms = starts[-1] * MS_PER_FRAME
         words += [
-            Word(word, offset_ms + start, offset_ms + end, index)
-            for word, (start, end) in zip(sentence.words, _spans_ms(sentence, utterance, language), strict=True)
+            Word(word.text, offset_ms + start, offset_ms + end, index, word.space)
+            for word, (start, end) in zip(sentence.shown, _spans_ms(sentence, utterance, language), strict=True)
         ]
         # The last gap ends where a cut would let the sentence's segment end: it is the same segment anywhere.
         last = index == len(text.sentences) - 1

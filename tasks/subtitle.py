@@ -1,6 +1,6 @@
 """Subtitle: the words of a programme become captions, in every format that a player may want."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -8,7 +8,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from tasks.captions import files as caption_files
-from tasks.captions.caption import Subtitles, Violation, check
+from tasks.captions.caption import Caption, Subtitles, Violation, check
 from tasks.captions.layout import lay_out
 from tasks.captions.profile import BASE
 from tasks.captions.profile import load as load_profile
@@ -61,7 +61,16 @@ def subtitle(
     files = {role: work / name for role, (name, _) in texts.items()}
     for name, text in texts.values():
         (work / name).write_text(text, encoding="utf-8", newline="\n")
-    return Subtitles(captions, speech.language, files, violations, _notes(job, speech, violations, norm.name))
+    notes = (*_notes(job, speech, violations, norm.name), *_srt_note(captions))
+    return Subtitles(captions, speech.language, files, violations, notes)
+
+
+def _srt_note(captions: Sequence[Caption]) -> Iterator[str]:
+    if hidden := caption_files.markup_like(captions):
+        yield (
+            f"players that read the SRT file may hide {_some(hidden, ' ')}, for they take it for formatting, and SRT "
+            "cannot escape it: deliver the WebVTT or the TTML file, which show it everywhere"
+        )
 
 
 def _notes(job: Job, speech: Speech, violations: Sequence[Violation], profile: str) -> tuple[str, ...]:

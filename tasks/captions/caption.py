@@ -10,7 +10,7 @@ from pathlib import Path
 from tasks.captions.phrases import Break, breaks
 from tasks.captions.profile import Profile
 from tasks.job import Word
-from tasks.speech.script import join
+from tasks.speech.emoji import EMOJI
 
 
 class Rule(StrEnum):
@@ -43,7 +43,7 @@ class Caption:
     @property
     def lines(self) -> tuple[str, ...]:
         """Its lines as text, from the upper one down."""
-        return tuple(join(tuple(word.text for word in row)) for row in self.rows)
+        return tuple(running_text(row) for row in self.rows)
 
     @property
     def text(self) -> str:
@@ -103,11 +103,18 @@ class Extent:
         return 1000 * (self.narrow / narrow + self.wide / wide)
 
 
+def running_text(words: Sequence[Word]) -> str:
+    """Words on one line, with the spaces that the script has between them."""
+    *before, last = words
+    return "".join(word.text + word.space for word in before) + last.text
+
+
 def extent(text: str) -> Extent:
-    """Marks that are written above or below a letter, and joiners, take no room."""
-    wide = sum(unicodedata.east_asian_width(character) in "WF" for character in text)
-    marks = sum(unicodedata.category(character) in {"Mn", "Me", "Cf"} for character in text)
-    return Extent(len(text) - wide - marks, wide)
+    """Marks that are written above or below a letter, and joiners, take no room; an emoji is one wide character."""
+    letters, emoji = EMOJI.subn("", text)
+    wide = sum(unicodedata.east_asian_width(character) in "WF" for character in letters)
+    marks = sum(unicodedata.category(character) in {"Mn", "Me", "Cf"} for character in letters)
+    return Extent(len(letters) - wide - marks, wide + emoji)
 
 
 def check(captions: Sequence[Caption], profile: Profile, language: str) -> tuple[Violation, ...]:
@@ -136,7 +143,7 @@ def _shape_faults(caption: Caption, profile: Profile) -> Iterator[tuple[Rule, fl
 
 def _time_faults(caption: Caption, following: Caption | None, profile: Profile) -> Iterator[tuple[Rule, float, float]]:
     length_ms = caption.end_ms - caption.start_ms
-    reading_ms = extent(" ".join(caption.lines)).reading_ms(profile)
+    reading_ms = extent(running_text(caption.words)).reading_ms(profile)
     if reading_ms > length_ms:
         limit = profile.characters_per_second
         yield Rule.SPEED, round(limit * reading_ms / length_ms, 1), limit

@@ -1,17 +1,17 @@
 """Captions as files: SRT, WebVTT, ASS and TTML for players, JSON for programs. Each writer gives the file's text."""
 
 import json
+import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Final
 from xml.etree import ElementTree as Xml
 
-from tasks.captions.caption import Caption, Violation, extent
+from tasks.captions.caption import Caption, Violation, extent, running_text
 from tasks.captions.profile import Profile
 from tasks.job import FPS, Speech, Word
-from tasks.speech.script import join
-
-RIGHT_TO_LEFT: Final = frozenset({"ar", "fa", "he", "ku", "ps", "sd", "ug", "ur", "yi"})
+from tasks.speech.language import is_right_to_left
 
 _TTML: Final = "http://www.w3.org/ns/ttml"
 _TTS: Final = f"{_TTML}#styling"
@@ -19,14 +19,23 @@ _TTS: Final = f"{_TTML}#styling"
 _NARROW_WIDTH, _WIDE_WIDTH = 0.45, 0.75
 _SAFE_WIDTH: Final = 0.92
 """Captions keep to this part of the picture's width."""
+_MARKUP_LIKE = re.compile(r"<[^<>]+>|\{[^{}]*\}|\\[Nnh{}]")
 
 
 def srt(captions: Sequence[Caption]) -> str:
-    """SubRip."""
+    """SubRip. It has no way to escape anything: see `markup_like`."""
     return "".join(
         f"{number}\n{_clock(caption.start_ms, ',')} --> {_clock(caption.end_ms, ',')}\n{caption.text}\n\n"
         for number, caption in enumerate(captions, 1)
     )
+
+
+def markup_like(captions: Sequence[Caption]) -> tuple[str, ...]:
+    """What players that read SRT files take for formatting and hide or change, each once: `<div>`, `{x}`, `\\N`.
+
+    That is what ffmpeg's reader and libass do together, on which mpv and many more are built.
+    """
+    return tuple(dict.fromkeys(found for caption in captions for found in _MARKUP_LIKE.findall(caption.text)))
 
 
 def vtt(captions: Sequence[Caption]) -> str:
@@ -46,7 +55,7 @@ def ttml(captions: Sequence[Caption], language: str) -> str:
     root.set("{http://www.w3.org/ns/ttml#parameter}profile", "http://www.w3.org/ns/ttml/profile/imsc1.1/text")
     layout = Xml.SubElement(Xml.SubElement(root, f"{{{_TTML}}}head"), f"{{{_TTML}}}layout")
     region = {"origin": "10% 70%", "extent": "80% 25%", "displayAlign": "after", "textAlign": "center"}
-    if _is_right_to_left(language):
+    if is_right_to_left(language):
         region["direction"] = "rtl"
     styles = {f"{{{_TTS}}}{name}": value for name, value in region.items()}
     Xml.SubElement(layout, f"{{{_TTML}}}region", {"{http://www.w3.org/XML/1998/namespace}id": "bottom"} | styles)
@@ -165,20 +174,13 @@ def _highlighted(caption: Caption, place: int, colour: str) -> str:
     lines: list[str] = []
     first = 0
     for row in caption.rows:
-        texts = [_ass_escaped(word.text) for word in row]
+        words = [replace(word, text=_ass_escaped(word.text)) for word in row]
         if 0 <= place - first < len(row):
-            texts[place - first] = f"{{\\1c{colour}&}}{texts[place - first]}{{\\1c}}"
-        lines.append(_joined_like(row, texts))
+            spoken = words[place - first]
+            words[place - first] = replace(spoken, text=f"{{\\1c{colour}&}}{spoken.text}{{\\1c}}")
+        lines.append(running_text(words))
         first += len(row)
     return r"\N".join(lines)
-
-
-def _joined_like(row: Sequence[Word], texts: Sequence[str]) -> str:
-    """Texts with spaces where their words have them."""
-    line = texts[0]
-    for (before, after), text in zip(pairwise(row), texts[1:], strict=True):
-        line += " " * (len(join((before.text, after.text))) - len(before.text) - len(after.text)) + text
-    return line
 
 
 def _ass_escaped(text: str) -> str:
@@ -211,12 +213,8 @@ def _letters_wide(line: str) -> float:
 
 
 def _speed(caption: Caption) -> float:
-    size = extent(" ".join(caption.lines))
+    size = extent(running_text(caption.words))
     return (size.narrow + size.wide) * 1000 / (caption.end_ms - caption.start_ms)
-
-
-def _is_right_to_left(language: str) -> bool:
-    return language.partition("-")[0] in RIGHT_TO_LEFT
 
 
 def _word(word: Word) -> dict[str, str | int]:

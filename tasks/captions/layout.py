@@ -17,7 +17,6 @@ from tasks.captions.caption import Caption, Extent, Rule, extent
 from tasks.captions.phrases import Break, breaks
 from tasks.captions.profile import Profile
 from tasks.job import FPS, Word
-from tasks.speech.script import join
 
 MS_PER_FRAME: Final = 1000 // FPS
 
@@ -58,11 +57,11 @@ class _Layout:
         self.words, self.profile, self.end_ms = tuple(words), profile, end_ms
         texts = [word.text for word in words]
         self.breaks = breaks(texts, [word.sentence for word in words], language)
-        self.spaces = [0, *(len(join(pair)) - len(pair[0]) - len(pair[1]) for pair in pairwise(texts)), 0]
         sizes = [extent(text) for text in texts]
-        pairs = list(zip(sizes, self.spaces, strict=False))
-        self.narrow = [0, *accumulate(size.narrow + space for size, space in pairs)]
-        self.wide = [0, *accumulate(size.wide for size in sizes)]
+        self.spaces = [extent(word.space) for word in words]
+        spaced = [extent(word.text + word.space) for word in words]
+        self.narrow = [0, *accumulate(size.narrow for size in spaced)]
+        self.wide = [0, *accumulate(size.wide for size in spaced)]
         self.full = [0.0, *accumulate(min(1.0, size.of_line(profile)) for size in sizes)]
         self.starts = [word.start_ms // MS_PER_FRAME * MS_PER_FRAME for word in words]
         self.ends = [word.end_ms // MS_PER_FRAME * MS_PER_FRAME for word in words]
@@ -108,7 +107,8 @@ class _Layout:
 
     def _extent(self, start: int, end: int) -> Extent:
         """Of the words `[start, end)` on one line."""
-        return Extent(self.narrow[end] - self.narrow[start] - self.spaces[start], self.wide[end] - self.wide[start])
+        narrow, wide = self.narrow[end] - self.narrow[start], self.wide[end] - self.wide[start]
+        return Extent(narrow - self.spaces[end - 1].narrow, wide - self.spaces[end - 1].wide)
 
     def _caption_cost(self, start: int, end: int) -> float:
         """What the timing of a caption, and the place where it ends, cost."""

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
+from tasks.speech.sentences import is_unspaced
+
 
 class Break(IntEnum):
     """The places for a break; the number is what it costs."""
@@ -130,8 +132,25 @@ GRAMMARS: Final = {
 }
 """By language; elsewhere punctuation and numbers alone decide."""
 
+_NUMERALS: Final = "0-9０-９〇一二三四五六七八九十百千万亿億兆零两"
+_COUNTERS: Final = _words(
+    "公里 公斤 公分 厘米 毫米 千米 小时 小時 个小时 個小時 分钟 分鐘 秒钟 秒鐘 星期 个月 個月 平方米 平方公里",
+    "立方米 万元 萬元 亿元 億元 美元 欧元 歐元 人民币 百分点 世纪 世紀 年代 年级 年級",
+    "時間 分間 秒間 年間 日間 週間 か月 ヶ月 カ月 か国 ヶ国 か所 ヶ所 年生 丁目 番目 回目 人目 年目 日目 つ目",
+    "キロ キログラム キロメートル メートル センチ ミリ グラム リットル パーセント ポイント ドル ユーロ 万円 億円 千円",
+)
+"""What is counted in Chinese and Japanese, where it takes more than one character."""
+_LONGEST_COUNTER: Final = max(map(len, _COUNTERS))
+_ENDS_WITH_NUMERAL = re.compile(f"[{_NUMERALS}]$")
+_ORDINAL_SIGN: Final = "第"
+_NEVER_FIRST: Final = frozenset("々ーぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮヵヶ")
+"""Letters that no line of Japanese begins with."""
+
 _MAX_NAME_WORDS: Final = 4
 _ABBREVIATION: Final = 3
+_HALF_SAID: Final = re.compile(r"[0-9]{1,3}\.|[^\W\d_]\.")
+"""A German ordinal ("3. Stock") and the first letter of several ("z. B.", "n. Chr.", "J. Smith")."""
+_ROMAN: Final = re.compile(r"(?:[IVX]{2,}|[VX])\.?")
 _BEFORE_NUMBERS: Final = frozenset("€$£¥§#")
 
 
@@ -150,6 +169,7 @@ def breaks(words: Sequence[str], sentences: Sequence[int], language: str) -> lis
             found.append(Break.SENTENCE)
         else:
             found.append(_between(word, words[index + 1], grammar))
+    _keep_counters(words, sentences, found)
     if code != "de":  # where every noun is capitalised, capitals do not tell names
         _keep_names(words, sentences, grammar, found)
     return found
@@ -161,6 +181,7 @@ def _between(word: str, following: str, grammar: Grammar) -> Break:
     ending = word.rstrip(_CLOSERS)[-1:]
     kinds = (
         (_is_one_number(bare, following, grammar) or bare in grammar.titles, Break.NEVER),
+        (bool(_HALF_SAID.fullmatch(bare) or _ROMAN.fullmatch(following.rstrip(",;:!?"))), Break.NEVER),
         (ending in _CLAUSE_ENDS or (ending in _SENTENCE_ENDS and len(bare) > _ABBREVIATION), Break.CLAUSE),
         (bare in grammar.determiners, Break.NEVER),
         (following_bare in grammar.conjunctions, Break.CONJUNCTION),
@@ -178,6 +199,20 @@ def _is_one_number(bare: str, following: str, grammar: Grammar) -> bool:
         return False
     units = {_bare(following), _bare(following).rstrip(".")}
     return not units.isdisjoint(grammar.units) or following.rstrip(".,;:!?") in _SYMBOLS
+
+
+def _keep_counters(words: Sequence[str], sentences: Sequence[int], found: list[Break]) -> None:
+    """Forbid breaks inside "26日" and "3个月", where every character is a word, and before what begins no line."""
+    for place, word in enumerate(words[:-1]):
+        end = place + 1
+        if sentences[end] != sentences[place]:
+            continue
+        if word.endswith(_ORDINAL_SIGN) or words[end][0] in _NEVER_FIRST:
+            found[place] = Break.NEVER
+        if is_unspaced(words[end][0]) and _ENDS_WITH_NUMERAL.search(word):
+            following = ["".join(words[end : end + length])[:length] for length in range(_LONGEST_COUNTER, 1, -1)]
+            counter = next((text for text in following if text in _COUNTERS), words[end][0])
+            found[place : place + len(counter)] = [Break.NEVER] * len(counter)
 
 
 def _keep_names(words: Sequence[str], sentences: Sequence[int], grammar: Grammar, found: list[Break]) -> None:

@@ -4,6 +4,7 @@
     decode.py            customers' audio and video, decoded in process with PyAV
     inputs.py            customers' files, checked before anything is rendered
     lossless.py          the lossless video between the stages
+    timed_text.py        the caption track of MP4
     loudness.py          loudness (EBU R128), music under the voice
     processes.py         which processes a driver has started, so that they end with it
     die_with_parent.py   the wrapper that ends ffmpeg when the process that started it dies

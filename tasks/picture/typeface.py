@@ -4,6 +4,7 @@ libass finds fonts through fontconfig. On a machine without fonts it draws nothi
 fonts.conf of ours, and text that no font has letters for is named before it is drawn.
 """
 
+import re
 import unicodedata
 from collections.abc import Iterable
 from functools import lru_cache
@@ -11,6 +12,8 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 import skia
+
+from tasks.speech.emoji import EMOJI, without_emoji
 
 BUNDLED = Path(__file__).with_name("fonts")
 REGULAR = BUNDLED / "NotoSans-Regular.ttf"
@@ -59,6 +62,29 @@ def missing(text: str, extra: Path | None = None) -> str:
         glyphs = typeface.unicharsToGlyphs([ord(character) for character in wanted])
         wanted = [character for character, glyph in zip(wanted, glyphs, strict=True) if glyph == 0]
     return "".join(wanted)
+
+
+def undrawable(text: str, extra: Path | None = None) -> tuple[str, ...]:
+    """What of a text cannot be drawn, each once: an emoji is drawn whole or not at all."""
+    lacking = frozenset(missing(text, extra))
+    emoji = (found[0] for found in EMOJI.finditer(text) if not lacking.isdisjoint(found[0]))
+    return tuple(dict.fromkeys((*emoji, *(letter for letter in without_emoji(text) if letter in lacking))))
+
+
+def without_undrawable(ass: str, extra: Path | None = None) -> str:
+    """An ASS file without what cannot be drawn, and without the space that it would leave."""
+    pieces = sorted(undrawable(ass, extra), key=len, reverse=True)
+    if not pieces:
+        return ass
+    lacking = f"(?: ?(?:{'|'.join(map(re.escape, pieces))}))+ ?"
+    runs = re.compile(rf"(?P<begins>(?<=,,)|(?<=\\N)|(?<=\}}))?{lacking}(?P<ends>(?=\\N|\n|\Z))?")
+    return runs.sub(_closed_gap, ass)
+
+
+def _closed_gap(run: re.Match[str]) -> str:
+    """What stays where something was left out: a space if there was one, but none where a line begins or ends."""
+    inside = run["begins"] is None and run["ends"] is None
+    return " " if inside and (run[0][0] == " " or run[0][-1] == " ") else ""
 
 
 @lru_cache(maxsize=4)

@@ -1,7 +1,15 @@
 """Speech: a script or a recording comes in; sound, and words with times, go out.
 
     script.py       Markdown scripts to sentences, words, headings and pauses
+    sentences.py    running text to sentences and words as they are shown
+    boundaries.py   sentence boundary disambiguation
+    emoji.py        which characters form one emoji
+    addresses.py    web and e-mail addresses: how they are shown and read
     normalise.py    text normalisation: how numbers, dates, money and units are read aloud
+    rules.py        the rules that languages share
+    english.py      the rules of English
+    german.py       the rules of German
+    numerals.py     numbers as words
     voice.py        voices: words to sound with a time for each word
     espeak.py       espeak-ng
     piper.py        Piper voices

@@ -142,8 +142,8 @@ def align(script: Script, samples: NDArray[np.int16], language: str, word_timer:
                 continue
             if word_timer is not None:
                 spans = _retimed(spans, script.sentences[index], samples, word_timer)
-            texts = script.sentences[index].words
-            words += [Word(text, start, end, index) for text, (start, end) in zip(texts, spans, strict=True)]
+            shown = script.sentences[index].shown
+            words += [Word(w.text, start, end, index, w.space) for w, (start, end) in zip(shown, spans, strict=True)]
             begin_ms = spans[-1][1]
         pace = placed.pace(kept, pace)
         first += kept

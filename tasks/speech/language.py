@@ -1,4 +1,6 @@
-"""Language tags for containers: MP4 wants the three letters of ISO 639-2/T."""
+"""Language tags: the three letters of ISO 639-2/T, which MP4 wants, and the direction of writing."""
+
+from typing import Final
 
 from tasks.errors import BadInput
 
@@ -13,6 +15,8 @@ titir tktuk tltgl tntsn trtur tstso tttat uguig ukukr ururd uzuzb vivie wowol xh
 """
 """Two letters of ISO 639-1, then the three of 639-2/T."""
 
+_RIGHT_TO_LEFT: Final = frozenset({"ar", "fa", "he", "ku", "ps", "sd", "ug", "ur", "yi"})
+
 _ALPHA_3 = {entry[:2]: entry[2:] for entry in _TABLE.split()}
 
 
@@ -22,7 +26,17 @@ def alpha_3(tag: str) -> str:
     Raises:
         BadInput: It is no language tag. A language without an entry here is `und`, which is what containers say then.
     """
-    primary = tag.replace("_", "-").partition("-")[0].lower()
-    if not (primary.isascii() and primary.isalpha() and len(primary) in (2, 3)):
+    code = primary(tag)
+    if not (code.isascii() and code.isalpha() and len(code) in (2, 3)):
         raise BadInput(f"{tag!r} is no language: give one like 'en' or 'pt-BR'")
-    return _ALPHA_3.get(primary, "und") if len(primary) == 2 else primary
+    return _ALPHA_3.get(code, "und") if len(code) == 2 else code
+
+
+def is_right_to_left(tag: str) -> bool:
+    """Whether a language is written from right to left."""
+    return primary(tag) in _RIGHT_TO_LEFT
+
+
+def primary(tag: str) -> str:
+    """The language of a tag, without script and region: `en-GB` and `en_us` are both `en`."""
+    return tag.replace("_", "-").partition("-")[0].lower()

@@ -2,7 +2,8 @@
 
 Spoken and shown are the words of paragraphs, lists and quotations, inline code included. Neither spoken nor shown are
 headings (they become chapters), stage directions (`[smiles]`, or a paragraph in round brackets), code blocks, tables,
-images, HTML, front matter and web addresses. `[pause 1.5s]` is silence, and ends the sentence it stands in.
+images, footnotes, what is struck out, HTML and front matter. `[pause 1.5s]` is silence, and ends the sentence it stands
+in. Of a long web address the host is shown.
 """
 
 import re
@@ -15,22 +16,51 @@ from typing import Final
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
-from sentencex import segment
+from mdit_py_plugins.footnote import footnote_plugin
 
 from tasks.errors import BadInput
+from tasks.speech.addresses import shortened
+from tasks.speech.emoji import EMOJI
+from tasks.speech.language import is_right_to_left, primary
+from tasks.speech.sentences import ShownWord, is_unspaced, sentences
 
 MAX_PAUSE_MS: Final = 60_000
 DEFAULT_PAUSE_MS: Final = 1_000
 
-_FRONT_MATTER = re.compile(r"\A---[ \t]*\n.*?\n---[ \t]*(?:\n|\Z)", re.DOTALL)
+_FRONT_MATTER = re.compile(
+    r"""\A(?P<fence>---|\+\+\+)[ \t]*\n
+    (?=[ \t]*(?:[\w"'.-]+[ \t]*[:=]|\#|(?P=fence)))   # a key, a comment or nothing: else it is a rule, and words follow
+    (?:.*\n)*?(?:(?P=fence)|\.\.\.)[ \t]*(?:\n|\Z)""",
+    re.VERBOSE,
+)
 _BRACKETS = re.compile(r"\[([^\[\]]*)\]")
 _PAUSE = re.compile(r"pause(?:\s+(?P<length>\d+(?:[.,]\d+)?)\s*(?P<unit>ms|s|sec|seconds?)?)?", re.IGNORECASE)
 _DIRECTION_ALONE = re.compile(r"\([^()]*\)")
-_WEB_ADDRESS = re.compile(r"\s*(?:https?|ftp)://\S*[^\s.,;:!?…\"'”’»)\]]")
+_CLOSING = re.compile(r"[.,;:!?…»”’)]")
 _VARIABLE = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
-_BREAKABLE_SPACE = re.compile(r"[^\S\u00a0\u202f]+")
-_UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
-_SYMBOLS_WITH_A_NAME = frozenset("%‰&€$£¥+=§°@#")
+_PASSED_OVER: Final = {"table_open", "table_close", "footnote_block_open", "footnote_block_close"}
+_BREAK = re.compile(r"<br\b", re.IGNORECASE)
+_LINE_END = re.compile(r"[^\S\n]*\n\s*")
+_GERMAN_DATE_AT_LINE_START = re.compile(
+    r"^([ \t>*+-]*\d{1,3})\.(?=[ \t]+(?:Januar|Februar|März|April|Mai|Ju[nl]i|August|September"
+    r"|Oktober|November|Dezember|Jahrhundert)\b)",
+    re.MULTILINE,
+)
+"""Markdown would take "3. Mai" for the third entry of a list, and the number would be lost."""
+_LEFT_TO_RIGHT: Final = "\u200e"
+_NUMBER_FROM_LEFT = re.compile(
+    r"""(?<![\w\u200e+(.,-])
+    (?:\+\d+ (?:[ \u00a0()/-]{1,3}\d+)+                         # +49 89 123456
+    |(?=(?:\D{0,2}\d){6}) \(?0\d*(?:[ \u00a0()/-]{1,3}\d+)+   # 03-1234567, (03) 123 4567
+    |(?=(?:\D?\d){7}) \d+(?:[/-]\d+)+)                        # 2024-05-03
+    """,
+    re.VERBOSE,
+)
+"""A telephone number or a date in groups: among Arabic or Hebrew words its groups would be shown in reverse order."""
+_SHIELDED: Final = str.maketrans("[]()", "\ue000\ue001\ue002\ue003")
+_SHIELDED_BACK: Final = {shield: character for character, shield in _SHIELDED.items()}
+_KEPT: Final = "\n\t\u200c\u200d\u200e\u200f\u061c"
+_INVISIBLE: Final = {"Cc", "Cf", "Cs", "Co", "Cn"}
 
 
 class Ends(StrEnum):
@@ -46,18 +76,23 @@ class Sentence:
     """One unit of speech.
 
     Attributes:
-        words: As shown, punctuation included; no word is empty, and each holds something that can be said.
+        shown: Its words; none is empty, and each holds something that can be said.
         pause_ms: Silence that the script asks for after it, on top of what `ends` asks for.
     """
 
-    words: tuple[str, ...]
+    shown: tuple[ShownWord, ...]
     ends: Ends = Ends.SENTENCE
     pause_ms: int = 0
 
     @property
+    def words(self) -> tuple[str, ...]:
+        """Its words as text."""
+        return tuple(word.text for word in self.shown)
+
+    @property
     def text(self) -> str:
         """The sentence as it is shown."""
-        return join(self.words)
+        return "".join(word.text + word.space for word in self.shown).rstrip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,25 +124,26 @@ def parse(markdown: str, language: str = "en") -> Script:
     Raises:
         BadInput: It holds nothing to say, or a `[pause ...]` that cannot be understood.
     """
-    sentences: list[Sentence] = []
+    spoken: list[Sentence] = []
     headings: list[Heading] = []
     lead_ms = 0
-    for block in _blocks(markdown):
+    for block in _blocks(markdown, language):
         if isinstance(block, Heading):
-            headings.append(replace(block, sentence=len(sentences)))
-            _end(sentences, Ends.SECTION)
+            headings.append(replace(block, sentence=len(spoken)))
+            _end(spoken, Ends.SECTION)
             continue
         for piece in _pieces(block):
             if isinstance(piece, str):
-                sentences += [Sentence(words) for words in _sentences(piece, language)]
-            elif sentences:
-                sentences[-1] = replace(sentences[-1], pause_ms=sentences[-1].pause_ms + piece)
+                shown = _NUMBER_FROM_LEFT.sub(f"{_LEFT_TO_RIGHT}\\g<0>", piece) if is_right_to_left(language) else piece
+                spoken += [Sentence(words) for words in sentences(shortened(shown), language)]
+            elif spoken:
+                spoken[-1] = replace(spoken[-1], pause_ms=spoken[-1].pause_ms + piece)
             else:
                 lead_ms += piece
-        _end(sentences, Ends.PARAGRAPH)
-    if not sentences:
+        _end(spoken, Ends.PARAGRAPH)
+    if not spoken:
         raise BadInput("the script has nothing to say: it holds no words outside headings, code and stage directions")
-    return Script(tuple(sentences), tuple(headings), lead_ms)
+    return Script(tuple(spoken), tuple(headings), lead_ms)
 
 
 def variables_in(text: str) -> tuple[str, ...]:
@@ -127,87 +163,70 @@ def fill(text: str, values: Mapping[str, str]) -> str:
     return _VARIABLE.sub(lambda match: values[match[1]], text)
 
 
-def join(words: tuple[str, ...]) -> str:
-    """Words as running text: with spaces, but none between two characters of a script that writes none."""
-    text = ""
-    for word in words:
-        text += f" {word}" if text and not (_is_unspaced(text[-1]) and _is_unspaced(word[0])) else word
-    return text
-
-
-def split_words(text: str) -> tuple[str, ...]:
-    """The words of a text as they are shown: what stands between spaces, and each character where none are written.
-
-    Punctuation that stands alone goes to the word before it (`so –`), or to the first word after it.
-    """
-    words: list[str] = []
-    orphan = ""
-    for token in _BREAKABLE_SPACE.split(text.strip()):
-        for part in _characters(token):
-            if not is_spoken(part):
-                if words:
-                    words[-1] += part if _is_unspaced(words[-1][-1]) else f" {part}"
-                else:
-                    orphan += part
-            else:
-                words.append(orphan + part)
-                orphan = ""
-    return tuple(words)
-
-
-def is_spoken(text: str) -> bool:
-    """Whether anything of it can be said: a letter, a digit, or a symbol that has a name."""
-    return any(character.isalnum() or character in _SYMBOLS_WITH_A_NAME for character in text)
-
-
 @cache
 def _parser() -> MarkdownIt:
-    """One for all: to make it takes longer than to parse a page."""
-    return MarkdownIt("commonmark").enable("table")
+    """One for all: to make it takes longer than to parse a page. Escaped characters stay apart from other text."""
+    return MarkdownIt("commonmark").enable(["table", "strikethrough"]).use(footnote_plugin).disable("text_join")
 
 
-def _blocks(markdown: str) -> Iterator[Heading | str]:
+def _blocks(markdown: str, language: str) -> Iterator[Heading | str]:
     """Headings, and the running text of every other block that is spoken."""
     text = _FRONT_MATTER.sub("", _clean(markdown))
-    tokens = _parser().parse(text)
-    in_table, level = False, 0
-    for token in tokens:
-        if token.type in {"table_open", "table_close"}:
-            in_table = token.type == "table_open"
+    if primary(language) == "de":
+        text = _GERMAN_DATE_AT_LINE_START.sub(r"\1\\.", text)
+    passed_over, level = 0, 0
+    for token in _parser().parse(text):
+        if token.type in _PASSED_OVER:
+            passed_over += token.nesting
         elif token.type in {"heading_open", "heading_close"}:
             level = int(token.tag[1]) if token.type == "heading_open" else 0
-        elif token.type == "inline" and not in_table:
+        elif token.type == "inline" and not passed_over:
             running = _running_text(token.children or [])
             if not level:
                 yield running
-            elif title := " ".join(_BRACKETS.sub(" ", running).split()):
+            elif title := " ".join(_BRACKETS.sub(" ", running).translate(_SHIELDED_BACK).split()):
                 yield Heading(title, level, 0)
 
 
 def _running_text(children: list[Token]) -> str:
+    """The text of a block. Brackets in code, and escaped ones, are shielded: they hold no stage directions."""
     parts: list[str] = []
+    struck = 0
     for token in children:
-        if token.type in {"softbreak", "hardbreak"}:
-            parts.append(" ")
-        elif token.type in {"text", "text_special", "code_inline"}:
-            parts.append(token.content)
-    return _WEB_ADDRESS.sub("", "".join(parts))
+        if token.type in {"s_open", "s_close"}:
+            struck += token.nesting
+            parts.append("[]" if token.nesting == struck == 1 else "")  # what is left out like a stage direction
+        elif struck:
+            continue
+        elif token.type in {"softbreak", "hardbreak"} or (token.type == "html_inline" and _BREAK.match(token.content)):
+            parts.append("\n")
+        elif token.type == "text":
+            parts.append(_clean(token.content))
+        elif token.type in {"text_special", "code_inline"}:
+            parts.append(_clean(token.content).translate(_SHIELDED))
+    return _LINE_END.sub(lambda match: _space_at(match.string, *match.span()), "".join(parts))
+
+
+def _space_at(text: str, start: int, end: int) -> str:
+    """What stands in the place of `[start, end)`: a space, but nothing inside a line of Chinese or Japanese."""
+    return "" if is_unspaced(text[start - 1 : start]) and is_unspaced(text[end : end + 1]) else " "
 
 
 def _pieces(block: str) -> Iterator[str | int]:
     """The text between stage directions, and the pauses in milliseconds."""
     if _DIRECTION_ALONE.fullmatch(block.strip()):
         return
-    text = ""
-    end = 0
+    text, end = "", 0
     for match in _BRACKETS.finditer(block):
-        text += block[end : match.start()] + " "
+        text += block[end : match.start()]
         end = match.end()
         if match[1].strip().lower().startswith("pause"):
-            yield text
+            yield text.translate(_SHIELDED_BACK)
             yield _pause_ms(match[1].strip())
             text = ""
-    yield text + block[end:]
+        else:
+            text = text.rstrip() if _CLOSING.match(block, end) else text + _space_at(block, *match.span())
+    yield (text + block[end:]).translate(_SHIELDED_BACK)
 
 
 def _pause_ms(direction: str) -> int:
@@ -223,50 +242,26 @@ def _pause_ms(direction: str) -> int:
     return length_ms
 
 
-def _sentences(text: str, language: str) -> Iterator[tuple[str, ...]]:
-    """The words of each sentence. What holds no words (a lone "...") goes to the sentence before it, or is lost."""
-    pending: tuple[str, ...] = ()
-    for sentence in segment(language.partition("-")[0], text):
-        words = split_words(sentence)
-        if words:
-            if pending:
-                yield pending
-            pending = words
-        elif pending and sentence.strip():
-            pending = (*pending[:-1], f"{pending[-1]} {sentence.strip()}")
-    if pending:
-        yield pending
-
-
-def _end(sentences: list[Sentence], ends: Ends) -> None:
-    if sentences:
-        sentences[-1] = replace(sentences[-1], ends=ends)
-
-
-def _characters(token: str) -> Iterator[str]:
-    """A token whole, or cut at every character of a script without spaces."""
-    start = 0
-    for match in _UNSPACED.finditer(token):
-        if match.start() > start:
-            yield token[start : match.start()]
-        yield match[0]
-        start = match.end()
-    if start < len(token):
-        yield token[start:]
-
-
-def _is_unspaced(character: str) -> bool:
-    return bool(_UNSPACED.match(character)) or unicodedata.east_asian_width(character) in "WF"
+def _end(spoken: list[Sentence], ends: Ends) -> None:
+    if spoken:
+        spoken[-1] = replace(spoken[-1], ends=ends)
 
 
 def _clean(text: str) -> str:
     """Composed letters, plain line ends, and none of the invisible characters that turn or hide text.
 
-    The two joiners stay: Persian and Indic words need them.
+    The two joiners stay, for Persian and Indic words need them; so do the marks that keep a telephone number in order
+    among Arabic or Hebrew words, and whatever is part of an emoji.
     """
     text = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n"))
+    parts, end = [], 0
+    for emoji in EMOJI.finditer(text):
+        parts += [_visible(text[end : emoji.start()]), emoji[0]]
+        end = emoji.end()
+    return "".join([*parts, _visible(text[end:])])
+
+
+def _visible(text: str) -> str:
     return "".join(
-        character
-        for character in text
-        if character in "\n\t\u200c\u200d" or unicodedata.category(character) not in {"Cc", "Cf", "Cs", "Co", "Cn"}
+        character for character in text if character in _KEPT or unicodedata.category(character) not in _INVISIBLE
     )

@@ -6,6 +6,7 @@ ever downloaded.
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from itertools import accumulate, pairwise
 from pathlib import Path
@@ -59,6 +60,8 @@ def transcribe(samples: NDArray[np.int16], language: str, model: Path) -> tuple[
         end_ms = min(max(round(heard["end"] * 1000), start_ms + 1), last_ms)
         if not text or start_ms >= end_ms:
             continue
+        if words and text == heard["word"].rstrip():
+            words[-1] = replace(words[-1], space="")
         words.append(Word(text, start_ms, end_ms, sentence))
         sentence += text.endswith(_SENTENCE_ENDS)
     return tuple(words)

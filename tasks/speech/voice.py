@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from tasks.errors import BadInput
 from tasks.job import SAMPLE_RATE
 from tasks.speech import espeak, piper
-from tasks.speech.script import join
+from tasks.speech.sentences import join
 
 WORDS_PER_MINUTE: Final = 150
 """The pace of a lecturer; English at this pace stays under the captions' 17 characters per second."""
@@ -83,7 +83,7 @@ class EspeakVoice:
 
     def say(self, words: Sequence[str]) -> Utterance:
         """See `Voice.say`."""
-        text = join(tuple(words))
+        text = join(words)
         reading = espeak.read(text, self.identifier, self.words_per_minute)
         spans = _spans(tuple(words), reading, self.identifier)
         if spans is None:
@@ -104,7 +104,7 @@ class PiperVoice:
 
     def say(self, words: Sequence[str]) -> Utterance:
         """See `Voice.say`."""
-        text = join(tuple(words))
+        text = join(words)
         samples, rate = piper.read(text, Path(self.name))
         if not samples.any():
             raise BadInput(f"voice {self.name!r} cannot pronounce {text!r}; choose a voice of the script's language")

@@ -223,6 +223,20 @@ def test_captions_and_label_are_burnt_in_in_place_of_the_soft_track(tmp_path: Pa
     assert "srt" in burnt.files and "vtt" in burnt.files
 
 
+def test_the_track_of_a_lesson_about_html_holds_every_character(tmp_path: Path) -> None:
+    text = r"The tag <div> is a box, a < b && c > d is a test, {x: 1} is a set, and C:\temp is a folder."
+    words = tuple(Word(word, 300 + 60 * place, 350 + 60 * place, 0) for place, word in enumerate(text.split()))
+    row, speech = job(tmp_path), spoken(tmp_path, babble(FRAMES, seed=4), words=words)
+    picture = write_clip(tmp_path / "picture.avi", (numbered(number) for number in range(FRAMES)))
+    subtitles = subtitle.fn(row, speech, tmp_path)
+    finished = assemble.fn(row, speech, picture, subtitles, tmp_path / "out")
+    with av.open(str(finished.files["mp4"])) as container:
+        packets = [bytes(packet) for packet in container.demux(container.streams.subtitles[0]) if packet.size > 2]
+    assert [packet[2:].decode() for packet in packets] == [caption.text for caption in subtitles.captions]
+    assert " ".join(packet[2:].decode().replace("\n", " ") for packet in packets) == text
+    assert any("may hide <div>" in note for note in finished.notes)
+
+
 def test_captions_for_another_canvas_are_refused(tmp_path: Path) -> None:
     speech = speech_of(tmp_path)
     picture = write_clip(tmp_path / "picture.avi", (numbered(number) for number in range(FRAMES)))
@@ -234,7 +248,25 @@ def test_captions_for_another_canvas_are_refused(tmp_path: Path) -> None:
 
 def test_a_character_without_a_font_is_named(tmp_path: Path) -> None:
     finished = make(tmp_path / "a", tmp_path / "out", VideoOptions(label="AI 🎉"))
-    assert any("'🎉'" in note for note in finished.notes)
+    assert "no font here has 🎉: left out of the label; choose one without it" in finished.notes
+
+
+def test_an_emoji_that_no_font_has_is_left_out_of_burnt_in_captions_with_its_space(tmp_path: Path) -> None:
+    """The picture is the one of the same captions without emoji; the caption files keep them."""
+    pictures = []
+    for name, text in (("with", "👍 I ❤️ this 👩🏽‍🏫 course. 🎉"), ("without", "I this course.")):
+        row, shown = job(tmp_path, width=640, height=360), text.replace(" 🎉", "\u00a0🎉").split()
+        words = tuple(Word(word.replace("\u00a0", " "), 400, 2000 + place, 0) for place, word in enumerate(shown))
+        speech = spoken(tmp_path, babble(FRAMES, seed=4), words=words)
+        picture = write_clip(tmp_path / "picture.avi", (numbered(number, 640, 360) for number in range(FRAMES)))
+        options = VideoOptions(burn_in=True)
+        finished = assemble.fn(row, speech, picture, subtitle.fn(row, speech, tmp_path), tmp_path / name, options)
+        pictures.append(next(decode_frames(finished.files["mp4"], 20, 21)))
+        assert text in finished.files["srt"].read_text()
+        assert (name == "with") == (
+            "no font here has 👍 ❤️ 👩🏽‍🏫 🎉: left out of the captions" in " ".join(finished.notes)
+        )
+    np.testing.assert_array_equal(*pictures)
 
 
 def test_profiles_of_sound(tmp_path: Path) -> None:

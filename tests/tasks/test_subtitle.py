@@ -103,6 +103,12 @@ def test_what_cannot_be_kept_is_in_the_notes_and_the_report(tmp_path: Path) -> N
     assert json.loads(subtitles.files["compliance"].read_text())["violations"]
 
 
+def test_what_an_srt_file_cannot_carry_is_in_the_notes(tmp_path: Path) -> None:
+    (note,) = subtitle.fn(JOB, speech_of(said("The tag <div> is a box, and <b> is bold.")), tmp_path).notes
+    assert "may hide <div> <b>" in note and "WebVTT" in note
+    assert subtitle.fn(JOB, speech_of(said("Here a < b, and nothing else.")), tmp_path).notes == ()
+
+
 def test_without_words_there_are_no_captions_and_the_reason_is_given(tmp_path: Path) -> None:
     silent = Speech(Path("p.wav"), 25, (), (-120,) * 25)
     subtitles = subtitle.fn(JOB, silent, tmp_path)

@@ -7,13 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.captions.caption import Caption, Rule, check, extent
+from tasks.captions.caption import Caption, Extent, Rule, check, extent, running_text
 from tasks.captions.layout import lay_out
 from tasks.captions.phrases import Break, breaks
 from tasks.captions.profile import Profile
 from tasks.captions.profile import load as load_profile
 from tasks.captions.profile import names as profile_names
 from tasks.job import Word
+from tasks.speech.script import parse
 
 NETFLIX = load_profile("netflix")
 
@@ -55,12 +56,72 @@ def test_a_line_ends_with_its_clause() -> None:
         ("der Hund", "de"),
         ("Herr Müller", "de"),
         ("10 Uhr", "de"),
+        ("3. Stock", "de"),
+        ("100. Mal", "de"),
+        ("z. B.", "de"),
+        ("n. Chr.", "de"),
+        ("Ludwig XIV.", "de"),
+        ("1\u00a0299 €", "de"),
+        ("Chapter IV,", "en"),
+        ("J. Smith", "en"),
+        ("+49 89", "en"),
         ("le chien", "fr"),
     ],
 )
 def test_what_belongs_together_is_never_broken(words: str, language: str) -> None:
-    first, second = words.split()
+    first, second = words.split(" ")
     assert breaks(["So", first, second, "x"], [0, 0, 0, 0], language)[1] is Break.NEVER
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "parted"),
+    [
+        ("zh", "今天是2026年11月26日，好。", "今|天|是|2026年|11月|26日，|好。"),
+        ("zh", "走3公里，用十二个小时。", "走|3公里，|用|十二个小时。"),
+        ("zh", "第3章有5 个人。", "第3章|有|5个|人。"),
+        ("ja", "約1,299円で、3.5%高い。", "約|1,299円|で、|3.5%|高|い。"),
+        ("ja", "３か月と二十六日", "３か月|と|二十六日"),
+        ("ja", "サーバーと言った", "サー|バー|と|言っ|た"),
+        ("zh", "他说：“3个”，对", "他|说：|“3个”，|对"),
+        ("ja", "約90分間、2つ目。", "約|90分間、|2つ目。"),
+    ],
+)
+def test_a_number_is_not_parted_from_its_counter(language: str, text: str, parted: str) -> None:
+    words = parse(text, language).words
+    found = breaks(words, [0] * len(words), language)
+    assert (
+        "".join(w + ("" if kind is Break.NEVER else "|") for w, kind in zip(words, found, strict=True)) == f"{parted}|"
+    )
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("zh", "今天是2026年11月26日，我们使用Python编程。" * 3),
+        ("ja", "価格は1,299円で、去年より3.5%高いです。" * 3),
+        ("ja", "次は Python 3 の話です！　それでは、始めましょう。" * 2),
+        ("ko", "안녕하세요 세계, 오늘은 3월 2일이고 날씨가 아주 좋습니다. 그래서 우리는 밖으로 나갑니다."),
+        (
+            "en",
+            "👍 Great job, and 👩🏽‍🏫 all of you have done it together, in one day! 🎉 And that is what I call good.",
+        ),
+    ],
+)
+def test_captions_show_the_spaces_of_the_script(language: str, text: str) -> None:
+    words = [
+        Word(word.text, 400 + 300 * number, 650 + 300 * number, 0, word.space)
+        for number, word in enumerate(word for sentence in parse(text, language).sentences for word in sentence.shown)
+    ]
+    captions = lay_out(words, NETFLIX, language, words[-1].end_ms + 480)
+    assert len(captions) > 1
+    rows = [row for caption in captions for row in caption.rows]
+    assert "".join(running_text(row) + row[-1].space for row in rows).rstrip() == text
+    assert not [line for caption in captions for line in caption.lines if line != line.strip()]
+    assert not [fault for fault in check(captions, NETFLIX, language) if fault.rule in {Rule.WIDTH, Rule.BREAK}]
+
+
+def test_an_emoji_takes_the_room_of_one_wide_character() -> None:
+    assert [extent(text) for text in ("👩🏽‍🏫", "❤️", "🇩🇪", "1️⃣", "a👍b")] == [Extent(0, 1)] * 4 + [Extent(2, 1)]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 from tasks.media import ffmpeg
 from tasks.media.decode import decode_frames
 from tasks.picture import typeface
+from tasks.speech.script import parse
 from tests.tasks.media_samples import write_clip
 
 SAMPLES = {
@@ -62,6 +64,29 @@ def test_letters_without_a_font_are_named_once() -> None:
     assert typeface.missing("a🎉ሰላም b🎉\n\t") == "🎉ሰላም"
 
 
+def test_an_emoji_is_named_whole() -> None:
+    assert typeface.undrawable("a 👩🏽‍🏫 1️⃣ 🇩🇪 ሰ 👩🏽‍🏫") == ("👩🏽‍🏫", "1️⃣", "🇩🇪", "ሰ")
+
+
+@pytest.mark.parametrize(
+    ("line", "left"),
+    [
+        ("I 🎉 go", "I go"),
+        ("🎉 Go", "Go"),
+        ("Go 🎉 🇩🇪", "Go"),
+        (r"Go 🎉\N👍 on", r"Go\Non"),
+        ("go👍 on", "go on"),
+        ("go 👍on", "go on"),
+        ("good👍job", "goodjob"),
+        ("天👍气", "天气"),
+        (r"{\1c&H00&}👍 Go{\1c} on", r"{\1c&H00&}Go{\1c} on"),
+    ],
+)
+def test_what_is_left_out_leaves_no_gap(line: str, left: str) -> None:
+    event = "Dialogue: 0,0:00:00.00,0:00:09.00,Default,,0,0,0,,"
+    assert typeface.without_undrawable(f"{event}{line}\n") == f"{event}{left}\n"
+
+
 def test_the_users_fonts_count(tmp_path: Path) -> None:
     assert typeface.missing("a", tmp_path) == ""
     (tmp_path / "broken.ttf").write_bytes(b"no font")
@@ -97,3 +122,21 @@ def test_the_order_of_families_follows_the_language() -> None:
     assert typeface.families("zh_Hant")[5] == typeface.families("zh-HK")[5] == "Noto Sans CJK TC"
     assert typeface.families("zh")[5] == typeface.families("fr")[5] == "Noto Sans CJK SC"
     assert all(sorted(typeface.families(tag)) == sorted(typeface.families("en")) for tag in ("ko", "ja", "zh-TW"))
+
+
+@pytest.mark.parametrize(
+    ("text", "number"), [("اتصل +49 89 123456 الآن", "+49 89 123456"), ("ב 03-12 34567 כאן", "03-12 34567")]
+)
+def test_a_telephone_number_is_drawn_from_left_to_right_among_letters_that_run_the_other_way(
+    tmp_path: Path, text: str, number: str
+) -> None:
+    """The picture of the number alone is found in the picture of the sentence, but not without the script's mark."""
+    (sentence,) = parse(text, "ar").sentences
+    alone = drawn(number, "en", tmp_path)
+    columns = np.nonzero(alone.max(axis=0) > 60)[0]
+    sample = alone[:, columns.min() : columns.max() + 1].astype(np.float32)
+    fits = []
+    for line in (sentence.text, text):
+        whole = drawn(line, "ar", tmp_path).astype(np.float32)
+        fits.append(float(cv2.matchTemplate(whole, sample, cv2.TM_CCOEFF_NORMED).max()))
+    assert fits[0] > 0.9 > fits[1]

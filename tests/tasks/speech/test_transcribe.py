@@ -32,6 +32,21 @@ def test_words_are_in_order_and_inside_the_recording(monkeypatch: pytest.MonkeyP
     assert words == (Word("Hello", 0, 400, 0), Word("there.", 400, 800, 0), Word("Yes?", 900, 1000, 1))
 
 
+class HeardInChinese:
+    """A language without spaces, a hyphen, and a new segment."""
+
+    def transcribe(self, sound: np.ndarray, **options: object) -> dict[str, object]:
+        pieces = [["今", "天", " well", "-known,"], ["好"]]
+        timed = [[(w, 0.1 * n, 0.1 * n + 0.1) for n, w in enumerate(words, 5 * k)] for k, words in enumerate(pieces)]
+        return {"segments": [{"words": [{"word": w, "start": a, "end": b} for w, a, b in words]} for words in timed]}
+
+
+def test_words_have_the_spaces_that_whisper_writes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transcribe, "_load", lambda path: HeardInChinese())
+    words = transcribe.transcribe(np.zeros(16_000, np.int16), "zh", Path("model.pt"))
+    assert "".join(word.text + word.space for word in words) == "今天 well-known,好 "
+
+
 def test_a_recording_alone_is_transcribed_where_weights_are_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,7 +12,7 @@ import pytest
 from tasks.errors import BadInput
 from tasks.job import SAMPLE_RATE
 from tasks.speech import espeak, voice
-from tasks.speech.script import split_words
+from tasks.speech.sentences import split_words
 
 WORDS = split_words("It was that I have been in the area, as well as the end of it all.")
 
