@@ -85,7 +85,10 @@ def _split(text: str) -> tuple[ShownWord, ...]:
     words: list[ShownWord] = []
     ahead = ""
     for match in _PIECE.finditer(text):
-        piece, space = match["piece"], match["space"]
+        piece = match["piece"].strip(NO_BREAK_SPACES)  # beside a character that no space is written at
+        space = match["space"] or match["piece"][len(match["piece"].rstrip(NO_BREAK_SPACES)) :]
+        if not piece:
+            continue
         if is_spoken(piece):
             words.append(ShownWord(ahead + piece, space))
             ahead = ""

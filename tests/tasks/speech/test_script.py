@@ -1,7 +1,7 @@
 """Scripts: what is spoken, what is not, and that nothing a person may write breaks the reading."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tasks.errors import BadInput
@@ -287,6 +287,8 @@ MARKDOWN = st.text(st.sampled_from("ab Z1.!?[](){}*_#`>-|<~\\/:\n\t&;\"'0$%é漢
 
 
 @given(st.one_of(MARKDOWN, st.text(max_size=120)))
+@example("0\xa0\U00020000")
+@example("a\xa0")
 def test_whatever_is_written_is_read_or_refused(markdown: str) -> None:
     try:
         parsed = parse(markdown)
