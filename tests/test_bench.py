@@ -10,7 +10,7 @@ from tasks.job import FPS, Attempt, Outcome
 from tasks.media import ffmpeg
 from tasks.media.decode import decode_frames
 from tasks.media.lossless import LosslessWriter
-from tasks.picture.video_options import Finish
+from tasks.picture.video_options import VideoOptions
 from tasks.records import ledger
 from tasks.records.journal import Journal, SegmentEnded, VideoEnded
 from tests.course import actalker, events, finished, write_manifest
@@ -52,7 +52,7 @@ def encode_alone(video: Path, folder: Path) -> float:
     with LosslessWriter(lossless, 512, 512) as writer:
         for frame in decode_frames(video):
             writer.write(frame)
-    options = Finish()
+    options = VideoOptions()
     arguments = ["-y", "-i", str(lossless), "-i", str(video), "-map", "0:v", "-map", "1:a", "-pix_fmt", "yuv420p"]
     codecs = ["-c:v", "libx264", "-preset", options.x264_preset, "-crf", str(options.crf), "-c:a", "aac"]
     began = time.monotonic()
