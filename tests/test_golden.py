@@ -6,12 +6,16 @@ A changed key makes every workspace render again. If that is meant: `python -m t
 import tempfile
 from pathlib import Path
 
+import pytest
+
 from tasks.job import Preset
 from tasks.manifest.intake import check_manifest
 from tasks.plan import plan
 from tasks.renderers.renderer import identity
 from tasks.speak import speak
 from tests.course import ROOT
+
+pytestmark = pytest.mark.numeric
 
 GOLDEN = Path(__file__).parent / "golden" / "course-still.txt"
 

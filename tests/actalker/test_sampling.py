@@ -25,7 +25,10 @@ from actalker.sampling import (
     windows,
 )
 from tests.actalker.network.scenes import FRAME, conditions, network
+from tests.actalker.rounding import HALF_UNIT, rounding_of
 from tests.actalker.weights_by_rule import DATA, fill, noise, relative_error, results, shapes, weight
+
+pytestmark = pytest.mark.numeric
 
 CASES = json.loads((DATA / "sampling_cases.json").read_text())
 
@@ -81,8 +84,8 @@ def settings(case):
     return Sampling(steps=values["steps"], window=values["fpb"], overlap=values["overlap"], shift=values["shift"])
 
 
-def test_the_reference_latents_are_the_published_ones(reference):
-    assert relative_error(reference[None], results("sampling")["ref_latents"]) < 1e-5
+def test_the_reference_latents_are_the_published_ones(vae, reference):
+    assert relative_error(reference[None], results("sampling")["ref_latents"]) < rounding_of(vae.model)
 
 
 PORTRAIT = torch.zeros(3, 1, 1)  # the published decoder does not look at it
@@ -94,14 +97,15 @@ def test_the_whole_loop_gives_the_published_latents(case, unet, reference):
     total = sampling.total(clip.frames)
     start = noise(f"pipe.{case}.latents", (total, 4, 16, 24))
     result = denoise(unet, clip, start, sampling)
-    assert relative_error(result[None], results("sampling")[f"{case}.latents"]) < 1e-4
+    guided = math.hypot(*(weight for _, weight in sampling.guidance.passes(clip.gates)))  # so do its roundings grow
+    assert relative_error(result[None], results("sampling")[f"{case}.latents"]) < guided * rounding_of(unet)
 
 
 def test_decoded_frames_are_the_published_ones(vae):
     truth = results("sampling")
     latents = truth["both.latents"][0, :4] / 50
     (frames,) = decode(vae, latents, PORTRAIT)
-    assert relative_error(frames.transpose(0, 1)[None], truth["decoded"]) < 1e-5
+    assert relative_error(frames.transpose(0, 1)[None], truth["decoded"]) < rounding_of(vae.model)
 
 
 def test_chunks_with_context_decode_like_the_whole_nearer_than_without(vae):
@@ -116,8 +120,8 @@ def test_chunks_with_context_decode_like_the_whole_nearer_than_without(vae):
 def test_the_schedule_is_svds():
     truth = results("sampling")
     sigmas = Schedule().sigmas(2)
-    assert sigmas == pytest.approx(truth["sigmas"].tolist(), rel=1e-6)
-    assert [0.25 * math.log(s) for s in sigmas[:-1]] == pytest.approx(truth["timesteps"].tolist(), rel=1e-6)
+    ours = [*sigmas, *(0.25 * math.log(s) for s in sigmas[:-1])]
+    assert ours == pytest.approx([*truth["sigmas"].tolist(), *truth["timesteps"].tolist()], rel=4 * HALF_UNIT)
 
 
 def test_guidance_runs_no_pass_that_equals_another():
@@ -231,7 +235,7 @@ def test_a_perfect_model_is_followed_to_the_data_whatever_it_predicts(prediction
     target = torch.randn(4, 8, 8)
     sampling = replace(SMALL, prediction=prediction, solver=solver, schedule=Schedule(0.02, 20.0))
     result = denoise(PerfectModel(target, prediction), small_scene(), torch.randn(6, 4, 8, 8), sampling)
-    torch.testing.assert_close(result, target.expand_as(result), rtol=1e-4, atol=1e-4)
+    assert relative_error(result, target.expand_as(result)) < 1e-5  # the last level of noise is 0.02
 
 
 def test_a_network_that_says_nothing_of_the_residual_gives_the_reference():

@@ -16,6 +16,8 @@ from actalker.talker import Controls, Talker
 from actalker.training.demo import DEMO
 from tests.actalker.test_weights import TINY_CHECKPOINT
 
+pytestmark = pytest.mark.numeric
+
 FACE = Box(20, 12, 60, 56)
 CONFIG = replace(
     TINY_CHECKPOINT,

@@ -14,6 +14,8 @@ from tasks.speak import speak
 from tasks.speech import espeak, piper
 from tasks.speech.programme import cuts_of, pauses, programme
 
+pytestmark = pytest.mark.numeric
+
 SCRIPT = """\
 # The course
 ## Lesson one

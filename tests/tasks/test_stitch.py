@@ -15,6 +15,8 @@ from tasks.media.lossless import LosslessReader
 from tasks.stitch import stitch
 from tests.tasks.media_samples import numbered, planned, read_number, rendered, write_clip
 
+pytestmark = pytest.mark.numeric
+
 
 def stored(path: Path) -> list[bytes]:
     with LosslessReader(path) as reader:
@@ -43,7 +45,7 @@ def test_a_joint_moves_smoothly_from_one_clip_to_the_other(tmp_path: Path) -> No
         clips.append(Clip(segment.key, path, 30, 64, 64, ""))
     shades = np.array([picture.mean() for picture in decode_frames(stitch.fn(segments, clips, tmp_path))])
     steps = np.diff(shades)
-    assert np.allclose(shades[:22], 60, atol=1.5) and np.allclose(shades[30:], 180, atol=1.5)
+    assert np.abs(shades[:22] - 60).max() <= 1.5 and np.abs(shades[30:] - 180).max() <= 1.5  # luma has 219 levels
     assert steps[21:30].min() > 0
     assert steps[21] < steps[25] / 2 and steps[29] < steps[25] / 2, "the mixing starts or ends with a jolt"
 

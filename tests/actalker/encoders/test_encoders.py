@@ -12,7 +12,10 @@ from actalker.encoders.whisper import AudioEncoder
 from actalker.encoders.widths import PublishedWidths
 from actalker.network import TINY, SpatialGuide
 from actalker.shapes import Box
+from tests.actalker.rounding import rounding_of
 from tests.actalker.weights_by_rule import fill, noise, relative_error, results, shapes, weight
+
+pytestmark = pytest.mark.numeric
 
 SMALL = PublishedWidths(
     tokens=64, whisper=24, audio_hidden=48, arcface=8, arcface_counts=(1, 1, 1, 1), identity_hidden=96
@@ -34,28 +37,28 @@ PROJECTIONS = [
 @pytest.mark.parametrize(("name", "module", "shape"), PROJECTIONS, ids=[row[0] for row in PROJECTIONS])
 def test_projections(name, module, shape):
     result = filled(module, f"{name}.")(noise(f"{name}.x", shape))
-    assert relative_error(result, results("encoders")[f"{name}.out"]) < 1e-6
+    assert relative_error(result, results("encoders")[f"{name}.out"]) < rounding_of(module)
 
 
 def test_spatial_guide():
     guide = filled(SpatialGuide(TINY), "pose_guider.")
     result = guide(noise("pose_guider.x", (1, 3, 3, 64, 96)).transpose(1, 2)).transpose(1, 2)
-    assert relative_error(result, results("encoders")["pose_guider.out"]) < 1e-6
+    assert relative_error(result, results("encoders")["pose_guider.out"]) < rounding_of(guide)
 
 
 def test_expression_network():
     network = expression_network().requires_grad_(False)
     fill(network, "expression_network", "expression_model.", shapes("published_keys")["expression_model"])
     result = network(noise("expression_model.x", (2, 3, 256, 256), 0.3))
-    assert relative_error(result, results("encoders")["expression_model.out"]) < 1e-5
+    assert relative_error(result, results("encoders")["expression_model.out"]) < rounding_of(network)
 
 
 def test_pose_network():
     network, truth = pose_network().requires_grad_(False), results("encoders")
     fill(network, "pose_network", "pose_model.", shapes("published_keys")["pose_model"])
     rotation, translation = pose(network(noise("pose_model.x", (2, 3, 256, 256), 0.3)))
-    assert relative_error(rotation, truth["pose_model.rotation"]) < 1e-5
-    assert relative_error(translation, truth["pose_model.translation"]) < 1e-5
+    assert relative_error(rotation, truth["pose_model.rotation"]) < rounding_of(network)
+    assert relative_error(translation, truth["pose_model.translation"]) < rounding_of(network)
 
 
 def test_arcface_has_the_size_and_the_tensor_names_of_insightfaces_r50():
@@ -133,4 +136,5 @@ def test_tokens_have_the_networks_shapes(encoders):
 def test_a_portraits_identity_does_not_depend_on_its_neighbours(encoders):
     assert not encoders.training
     frames, box = torch.rand(2, 3, 120, 120), Box(20, 20, 100, 100)
-    torch.testing.assert_close(encoders.motion(frames, box)[0], encoders.motion(frames[:1], box)[0])
+    together, alone = encoders.motion(frames, box)[0], encoders.motion(frames[:1], box)[0]
+    assert relative_error(together, alone) < rounding_of(encoders.expression_network)  # the deeper of the two networks

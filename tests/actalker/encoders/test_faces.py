@@ -18,6 +18,8 @@ from actalker.encoders.faces import (
 )
 from actalker.shapes import Box, Size
 
+pytestmark = pytest.mark.numeric
+
 PICTURE, GOOD = Size(600, 800), Box(300, 200, 500, 420)
 
 

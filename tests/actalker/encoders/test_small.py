@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 import torch
 
 from actalker.encoders.small import (
@@ -13,6 +14,10 @@ from actalker.encoders.small import (
 )
 from actalker.encoders.widths import SmallWidths
 from actalker.shapes import Box
+from tests.actalker.rounding import HALF_UNIT, rounding
+from tests.actalker.weights_by_rule import relative_error
+
+pytestmark = pytest.mark.numeric
 
 
 def _tone(seconds: float, hertz: float) -> torch.Tensor:
@@ -28,7 +33,7 @@ def test_a_tone_is_loudest_in_its_own_filter() -> None:
 def test_a_frame_does_not_depend_on_how_loud_the_rest_is() -> None:
     quiet, loud = _tone(2.0, 500.0), _tone(2.0, 500.0)
     loud[24000:] *= 2
-    assert torch.allclose(log_mel(quiet)[:140], log_mel(loud)[:140])
+    assert relative_error(log_mel(loud)[:140], log_mel(quiet)[:140]) < rounding(400)  # samples in a window
 
 
 def test_silence_is_zero() -> None:
@@ -77,7 +82,8 @@ def test_a_resting_mouth_and_face_are_not_what_nothing_is_said_of() -> None:
 
 def test_identity_lies_on_the_unit_sphere_and_heads_have_their_sizes() -> None:
     crops = torch.rand(4, 3, 64, 64) * 2 - 1
-    assert torch.allclose(IdentityEncoder()(crops).norm(dim=1), torch.ones(4), atol=1e-5)
+    identities = IdentityEncoder()(crops)
+    assert (identities.norm(dim=1) - 1).abs().max() < rounding(identities.shape[1])
     assert AudioEncoder()(torch.zeros(2, 40, 80)).shape == (2, 10, len(VISEMES))
     assert len(MOTION_SIGNALS) == 11
 
@@ -85,7 +91,7 @@ def test_identity_lies_on_the_unit_sphere_and_heads_have_their_sizes() -> None:
 def test_crops_are_scaled_to_the_encoders_range() -> None:
     crops = face_crops(torch.ones(1, 3, 100, 100), Box(30, 30, 70, 70))
     assert crops.shape == (1, 3, 64, 64)
-    assert torch.allclose(crops, torch.ones_like(crops))
+    assert (crops - 1).abs().max() < 8 * HALF_UNIT  # a mean of ones
 
 
 def test_nothing_is_made_on_another_device_than_the_sounds() -> None:

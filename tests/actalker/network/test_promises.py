@@ -8,6 +8,10 @@ import torch
 from actalker.network.pcm import PCM, ScanUnit
 from actalker.network.regions import grid_regions
 from tests.actalker.network.scenes import CLIP, FRAME, conditions, network, sample
+from tests.actalker.rounding import rounding_of
+from tests.actalker.weights_by_rule import relative_error
+
+pytestmark = pytest.mark.numeric
 
 both_extents = pytest.mark.parametrize("config", [FRAME, CLIP], ids=["frame", "clip"])
 
@@ -35,7 +39,7 @@ def test_a_gate_closed_in_one_clip_only_silences_that_clip(config):
         alone = unet(*sample(), replace(known, gates=torch.tensor([[True, False]] * 2)))
     assert torch.equal(before[0], after[0])
     assert not torch.equal(before[1], after[1])
-    torch.testing.assert_close(before[0], alone[0])
+    assert relative_error(before[0], alone[0]) < rounding_of(unet)
 
 
 @both_extents
@@ -46,7 +50,7 @@ def test_an_open_gate_lets_the_signal_through(config):
         for k in range(2):
             signals = [signal + (j == k) for j, signal in enumerate(known.signals)]
             changed = unet(*sample(), replace(known, signals=tuple(signals)))
-            assert (changed - expected).abs().max() > 1e-4
+            assert relative_error(changed, expected) > 0.01  # it is 0.15 and more
 
 
 @both_extents
@@ -97,7 +101,7 @@ def test_clips_of_different_masks_give_in_a_batch_what_they_give_alone():
                 time_ids=known.time_ids[one],
                 guide=known.guide[one],
             )
-            torch.testing.assert_close(unet(x[one], timesteps[one], alone), together[one], rtol=1e-4, atol=1e-5)
+            assert relative_error(unet(x[one], timesteps[one], alone), together[one]) < rounding_of(unet)
 
 
 def test_a_clip_of_one_frame_is_the_published_layer():
@@ -197,15 +201,16 @@ def test_the_scans_parameters_stay_in_float32(dtype):
 
 
 @both_extents
-@pytest.mark.parametrize(("dtype", "rounding"), [(torch.bfloat16, 0.03), (torch.float16, 0.004)], ids=str)
-def test_half_precision_agrees_with_float32_to_its_rounding(config, dtype, rounding):
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=str)
+def test_half_precision_agrees_with_float32_to_its_rounding(config, dtype):
     unet, known = network(config), conditions(config)
     x, timesteps = sample()
     with torch.no_grad():
         exact = unet(x, timesteps, known)
         rounded = unet.to(dtype)(x.to(dtype), timesteps, known.to("cpu", dtype))
     assert rounded.dtype == dtype
-    assert (rounded.float() - exact).norm() / exact.norm() < rounding
+    # Products are summed in float32, so that every layer rounds once: a random walk of some ten steps to the result.
+    assert relative_error(rounded.float(), exact) < 4 * torch.finfo(dtype).eps
 
 
 def test_conditions_that_do_not_fit_are_refused_by_name():

@@ -8,23 +8,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from actalker.network.scan import available_backends, selective_scan, selective_scan_reference, triton_scan
-from tests.actalker.network.test_scan import NAMES, inputs
+from actalker.network.scan import available_backends, selective_scan, triton_scan
+from tests.actalker.network.test_scan import agrees
+
+pytestmark = pytest.mark.numeric
 
 interpreted = pytest.mark.skipif(torch.cuda.is_available(), reason="with a GPU the kernels are compiled")
-
-
-def agrees(scan, shape, device):
-    truth = [x.to(device).requires_grad_() for x in inputs(*shape)]
-    ours = [x.detach().clone().requires_grad_() for x in truth]
-    expected, result = selective_scan_reference(*truth), scan(*ours)
-    seed = torch.randn_like(expected)
-    expected.backward(seed)
-    result.backward(seed)
-    torch.testing.assert_close(result, expected, rtol=1e-5, atol=1e-5)
-    for name, x, y in zip(NAMES, ours, truth, strict=True):
-        error = (x.grad - y.grad).norm() / y.grad.norm().clamp_min(1e-6)
-        assert error < 2e-6, f"gradient of {name}: relative error {error:.1e}"
 
 
 @interpreted

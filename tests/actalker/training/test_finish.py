@@ -52,7 +52,8 @@ def test_all_parts_of_a_batch_are_cut_alike(objective: FinishObjective) -> None:
         assert batch.weight.shape == batch.pictures.shape[2:]
         still = (batch.pictures == batch.portrait).all(1).all(0)
         assert still.float().mean() > 0.3
-        assert torch.allclose(batch.decoded[0][:, still], batch.portrait[:, still], atol=0.05)  # untrained: no change
+        # Untrained, it changes nothing; latents are kept in half precision and estimated in bfloat16.
+        assert torch.allclose(batch.decoded[0][:, still], batch.portrait[:, still], atol=0.05)
 
 
 def test_blinks_are_shown_more_often_than_they_happen(objective: FinishObjective) -> None:

@@ -13,6 +13,8 @@ from actalker.training.growth import deepen
 from tests.actalker.training.test_diffusion import NETWORK
 from tests.actalker.training.test_diffusion import objective as objective  # noqa: PLC0414 - a fixture
 
+pytestmark = pytest.mark.numeric
+
 
 def trainee(config: NetworkConfig, seed: int) -> Trainee:
     """One whose every block does something."""

@@ -6,6 +6,10 @@ from actalker.encoders.small import MOTION_SIGNALS, VISEMES, SmallEncoders
 from actalker.encoders.widths import SmallWidths
 from actalker.puppet.clip import training_clip
 from actalker.training.takes import FRAMES, FootageTakes, PuppetTakes, Video
+from tests.actalker.rounding import rounding_of
+from tests.actalker.weights_by_rule import relative_error
+
+pytestmark = pytest.mark.numeric
 
 SIZE = 64
 
@@ -52,8 +56,8 @@ def test_the_signals_of_footage_belong_to_its_frames(video: Video) -> None:
     for index in range(4):
         whole, part = takes.take(index), takes.take(index, 10, 14)
         assert np.array_equal(part.pictures, whole.pictures[10:14])
-        assert torch.allclose(part.motion, whole.motion[10:14], atol=1e-4)
-        assert torch.allclose(part.audio, whole.audio[10:14], atol=1e-3)
+        assert relative_error(part.motion, whole.motion[10:14]) < rounding_of(encoders.motion_encoder)
+        assert relative_error(part.audio, whole.audio[10:14]) < rounding_of(encoders.audio_encoder)
         (start,) = [k for k in range(90 - FRAMES + 1) if np.array_equal(video.frames[k], whole.pictures[0])]
         assert 0 <= start <= 90 - FRAMES
 

@@ -160,7 +160,7 @@ def test_every_rate_is_shown_at_25_frames_per_second(tmp_path: Path, rate: int) 
     shown = [read_number(picture) for picture in decode_frames(path)]
     assert abs(len(shown) - 50) <= 1
     for number, source in enumerate(shown[:-1]):
-        assert abs(source / rate - number / 25) <= max(0.5 / 25, 1 / rate) + 1e-9
+        assert abs(source / rate - number / 25) <= max(0.5 / 25, 1 / rate) + 1e-9  # s; of float64 sums
 
 
 def test_a_stretch_of_a_video_is_the_same_as_in_the_whole(tmp_path: Path) -> None:

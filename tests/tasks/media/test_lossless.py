@@ -11,6 +11,8 @@ from tasks.media.decode import decode_frames, probe
 from tasks.media.lossless import LosslessReader, LosslessWriter
 from tests.tasks.media_samples import numbered, read_number, write_clip
 
+pytestmark = pytest.mark.numeric
+
 
 def test_pictures_come_back_with_bt709_colours(tmp_path: Path) -> None:
     colours = ((255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255), (0, 0, 0), (200, 120, 60))

@@ -13,6 +13,8 @@ from tasks.picture.driving import driver_of, driving_frames, movement_of
 from tasks.picture.portrait import Portrait, find_faces, usable_face
 from tests.tasks.renderers.test_still import PORTRAIT
 
+pytestmark = pytest.mark.numeric
+
 
 def film(path: Path, frames: int, light: float = 1.0) -> Path:
     """The portrait, getting brighter."""

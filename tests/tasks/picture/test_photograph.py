@@ -12,6 +12,8 @@ from actalker.puppet.person import person
 from tasks.picture.photograph import is_photograph
 from tests.course import ROOT
 
+pytestmark = pytest.mark.numeric
+
 PHOTOGRAPH = Path(__file__).parent / "pictures/grace-hopper.jpg"
 
 

@@ -21,6 +21,8 @@ from tasks.renderers.renderer import identity, load
 from tasks.renderers.segment_audio import read_sound
 from tasks.renderers.still import planes, spare_portrait
 
+pytestmark = pytest.mark.numeric
+
 Picture = NDArray[np.uint8]
 
 FRAMES = 75

@@ -21,6 +21,8 @@ from tests.actalker.test_talker import CONFIG
 from tests.tasks.picture.test_driving import film
 from tests.tasks.renderers.test_still import PORTRAIT, hum, write_sound
 
+pytestmark = pytest.mark.numeric
+
 FRAMES = 21
 
 

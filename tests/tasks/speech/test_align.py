@@ -20,6 +20,8 @@ from tasks.speech.normalise import normalise
 from tasks.speech.programme import programme
 from tasks.speech.script import Sentence, parse
 
+pytestmark = pytest.mark.numeric
+
 ENGLISH = (
     "Welcome to the first lesson of this course. Today we look at a company that made $4.5 million in 2023. "
     "Its founder, Dr. Jane Smith, had been waiting for years. Nobody believed her at first, but she went on. "

@@ -14,6 +14,8 @@ from tasks.job import SAMPLE_RATE
 from tasks.speech import espeak, voice
 from tasks.speech.sentences import split_words
 
+pytestmark = pytest.mark.numeric
+
 WORDS = split_words("It was that I have been in the area, as well as the end of it all.")
 
 
