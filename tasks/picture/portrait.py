@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from actalker.encoders.faces import Face, FaceError, FaceLimits, HaarDetector, check_box, select_face
 from actalker.shapes import Box, Size
 from tasks.errors import BadInput
-from tasks.media.inputs import open_portrait
+from tasks.media.images import read_image
 
 FaceBox: TypeAlias = tuple[int, int, int, int] | None
 """Left, top, right, bottom in pixels of the portrait, as the manifest gives it; None: it is looked for."""
@@ -68,9 +68,15 @@ def portrait_of(path: Path, width: int, height: int, face_box: FaceBox) -> Portr
     Raises:
         BadInput: The file is no image.
     """
-    pixels = np.asarray(open_portrait(path))
-    faces = (Face(Box(*face_box), 0.0),) if face_box else find_faces(pixels)
-    return Portrait(pixels, faces).cut(width / height)
+    picture = read_image(path)
+    faces = (_given(face_box, picture.shrink),) if face_box else find_faces(picture.pixels)
+    return Portrait(picture.pixels, faces).cut(width / height)
+
+
+def _given(face_box: tuple[int, int, int, int], shrink: int) -> Face:
+    """The manifest's box, in pixels of a portrait that was read `shrink` times smaller."""
+    left, top, right, bottom = (round(edge / shrink) for edge in face_box)
+    return Face(Box(left, top, max(right, left + 1), max(bottom, top + 1)), 0.0)
 
 
 def find_faces(pixels: NDArray[np.uint8]) -> tuple[Face, ...]:

@@ -107,8 +107,8 @@ def test_a_submitted_manifest_and_its_files_are_read_once(
         return Completed()
 
     opened: list[Path] = []
-    look = inputs.open_portrait
-    monkeypatch.setattr(inputs, "open_portrait", lambda path: (opened.append(path), look(path))[1])
+    look = inputs.read_image
+    monkeypatch.setattr(inputs, "read_image", lambda path: (opened.append(path), look(path))[1])
     monkeypatch.setattr("flows.batch.render_batch", render_batch)
     monkeypatch.setattr("flows.cli.atexit.register", lambda function: None)
     monkeypatch.setattr("flows.cli.signal.signal", lambda number, handler: None)
