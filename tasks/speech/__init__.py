@@ -1,6 +1,8 @@
 """Speech: a script or a recording comes in; sound, and words with times, go out.
 
     script.py       Markdown scripts to sentences, words, headings and pauses
+    variables.py    `{{variables}}` in scripts and titles
+    limits.py       how much a script may hold
     normalise.py    text normalisation: how numbers, dates, money and units are read aloud
     voice.py        voices: words to sound with a time for each word
     espeak.py       espeak-ng
