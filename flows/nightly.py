@@ -12,8 +12,7 @@ from flows.batch import render_batch
 from flows.options import RenderOptions
 from tasks.check import check
 from tasks.errors import BadInput
-
-SUFFIXES = frozenset({".csv", ".tsv", ".jsonl", ".ndjson"})
+from tasks.manifest.form import SUFFIXES
 
 
 @flow(name="nightly", persist_result=False, validate_parameters=False)
@@ -49,9 +48,10 @@ def _rendered(manifest: Path, workspace: Path, rendering: RenderOptions) -> bool
 
 
 def manifests(inbox: Path) -> list[Path]:
-    """The manifests of a folder, oldest first."""
-    found = [path for path in inbox.iterdir() if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")]
-    return sorted(found, key=lambda path: (path.stat().st_mtime, path.name))
+    """The manifests of a folder, oldest first. `~$night.xlsx` is there while Excel has night.xlsx open."""
+    hidden = (".", "~$")
+    found = [path for path in inbox.iterdir() if path.suffix.lower() in SUFFIXES and not path.name.startswith(hidden)]
+    return sorted(found, key=lambda path: (path.lstat().st_mtime, path.name))
 
 
 def window_end(now: datetime, until: str) -> datetime:

@@ -7,7 +7,7 @@ images, HTML, front matter and web addresses. `[pause 1.5s]` is silence, and end
 
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache
@@ -27,7 +27,6 @@ _BRACKETS = re.compile(r"\[([^\[\]]*)\]")
 _PAUSE = re.compile(r"pause(?:\s+(?P<length>\d+(?:[.,]\d+)?)\s*(?P<unit>ms|s|sec|seconds?)?)?", re.IGNORECASE)
 _DIRECTION_ALONE = re.compile(r"\([^()]*\)")
 _WEB_ADDRESS = re.compile(r"\s*(?:https?|ftp)://\S*[^\s.,;:!?…\"'”’»)\]]")
-_VARIABLE = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
 _BREAKABLE_SPACE = re.compile(r"[^\S\u00a0\u202f]+")
 _UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 _SYMBOLS_WITH_A_NAME = frozenset("%‰&€$£¥+=§°@#")
@@ -84,7 +83,7 @@ class Script:
 
 
 def parse(markdown: str, language: str = "en") -> Script:
-    """Read a script. Variables must have been filled in (see `fill`).
+    """Read a script. Variables must have been filled in (tasks/speech/variables.py).
 
     Raises:
         BadInput: It holds nothing to say, or a `[pause ...]` that cannot be understood.
@@ -108,23 +107,6 @@ def parse(markdown: str, language: str = "en") -> Script:
     if not sentences:
         raise BadInput("the script has nothing to say: it holds no words outside headings, code and stage directions")
     return Script(tuple(sentences), tuple(headings), lead_ms)
-
-
-def variables_in(text: str) -> tuple[str, ...]:
-    """The names in `{{double braces}}`, each once, in order."""
-    return tuple(dict.fromkeys(_VARIABLE.findall(text)))
-
-
-def fill(text: str, values: Mapping[str, str]) -> str:
-    """Put values in the place of `{{names}}`.
-
-    Raises:
-        BadInput: A name has no value.
-    """
-    if missing := [name for name in variables_in(text) if name not in values]:
-        known = ", ".join(values) or "none"
-        raise BadInput(f"unknown variable {', '.join(f'{{{{{name}}}}}' for name in missing)}; known: {known}")
-    return _VARIABLE.sub(lambda match: values[match[1]], text)
 
 
 def join(words: tuple[str, ...]) -> str:

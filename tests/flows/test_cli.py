@@ -92,7 +92,7 @@ def test_a_photograph_for_the_demo_network_is_warned_of_but_not_refused(
     (tmp_path / "text.md").write_text("Good evening.")
     code, output = run(monkeypatch, capsys, "check", manifest)
     assert code == 0
-    assert "grace: the portrait looks like a photograph" in output
+    assert "row 2 (grace): the portrait looks like a photograph" in output
     assert "looks like" not in run(monkeypatch, capsys, "check", manifest, "--preset", "still")[1]
 
 

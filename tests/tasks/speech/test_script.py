@@ -100,14 +100,6 @@ def test_invisible_characters_that_turn_text_round_are_dropped() -> None:
     assert parse("ab\u202ecd\u200b\u00ad e\u0000f.").words == ("abcd", "ef.")
 
 
-def test_variables_are_found_and_filled() -> None:
-    text = "Hello {{first_name}}, {{ company }} greets {{first_name}}."
-    assert script.variables_in(text) == ("first_name", "company")
-    assert script.fill(text, {"first_name": "Ada", "company": "We"}) == "Hello Ada, We greets Ada."
-    with pytest.raises(BadInput, match=r"\{\{company\}\}"):
-        script.fill(text, {"first_name": "Ada"})
-
-
 PLAIN_WORD = st.text("abcdefghijklmnopqrstuvwxyzäöüßéñабвאבגابت0123456789'", min_size=1, max_size=12).filter(
     script.is_spoken
 )
