@@ -39,7 +39,9 @@ app = typer.Typer(
 
 app.add_typer(cli_checkpoints.app)
 
-Manifest = Annotated[Path, typer.Argument(help="CSV with a header, or JSON Lines.", show_default=False)]
+Manifest = Annotated[
+    Path, typer.Argument(help="CSV with a header, an Excel workbook, or JSON Lines.", show_default=False)
+]
 Allow = Annotated[list[Path] | None, typer.Option(help="A folder besides the manifest's own that files may lie in.")]
 Workspace = Annotated[Path, typer.Option(help="Where everything is kept: videos, store, ledger.")]
 PresetOption = Annotated[
@@ -211,11 +213,8 @@ def _options_of(arguments: Mapping[str, object]) -> BatchOptions:
 
 def _print_warnings(console: Console, manifest: "CheckedManifest") -> None:
     """Print what a person should know before the night begins, though nothing is refused for it."""
-    from tasks.picture import photograph
-
-    for job in manifest.jobs:
-        if doubt := photograph.warning(job):
-            console.print(f"[yellow]row {job.row}, {escape(job.id)}:[/] {escape(doubt)}", soft_wrap=True)
+    for warning in manifest.warnings:
+        console.print(f"[yellow]{escape(warning)}[/]", soft_wrap=True)
 
 
 def _render(

@@ -19,11 +19,11 @@ from prefect.states import Completed, Failed
 from flows.batch import render_batch
 from flows.options import BatchOptions
 from tasks.errors import ActalkerError, BadInput, ManifestRefused
+from tasks.manifest.form import SUFFIXES
 from tasks.manifest.intake import check_manifest
 from tasks.records import checked_json
 from tasks.records.store import Store, digest_file, write_text
 
-SUFFIXES = frozenset({".csv", ".tsv", ".jsonl", ".ndjson", ".xlsx"})
 ROOTS = "ACTALKER_ROOTS"
 """Folders, separated as in PATH, outside of which a scheduled run reads and writes nothing. On a shared Prefect server
 anybody may start a deployment with parameters of their own."""
@@ -109,11 +109,10 @@ class Nights:
 
 
 def manifests(inbox: Path) -> list[Path]:
-    """The manifests of a folder, oldest first."""
-    found = [
-        path for path in inbox.iterdir() if path.suffix.lower() in SUFFIXES and not path.name.startswith((".", "~"))
-    ]
-    return sorted(found, key=lambda path: (path.stat().st_mtime, path.name))
+    """The manifests of a folder, oldest first. `~$night.xlsx` is there while Excel has night.xlsx open."""
+    hidden = (".", "~$")
+    found = [path for path in inbox.iterdir() if path.suffix.lower() in SUFFIXES and not path.name.startswith(hidden)]
+    return sorted(found, key=lambda path: (path.lstat().st_mtime, path.name))
 
 
 def settled(paths: list[Path], settle_s: float = SETTLE_S) -> dict[Path, bool]:

@@ -127,18 +127,27 @@ def worth_another_try(error: object, tries: int) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing that is wrong with a manifest, and what would mend it. Data rows count from 1, the header is 0."""
+    """One thing that is wrong with a manifest, and what would mend it.
+
+    Attributes:
+        row: As a spreadsheet numbers it: the header is row 1. 0: the header, or the file as a whole.
+        column: Its name; or `cell E7`; or `manifest`, for the file as a whole.
+        value: What the cell holds, shortened; or the file's name.
+        id: Of the row, where it has one that can be shown.
+    """
 
     row: int
     column: str
     value: str
     problem: str
     remedy: str
+    id: str = ""
 
     def __str__(self) -> str:
-        where = f"row {self.row}" if self.row else "header"
+        row = f"row {self.row}" + (f" ({self.id})" if self.id else "")
+        where = f"{row}, " if self.row else "header, " * (self.column != "manifest")
         value = f" {self.value!r}" if self.value else ""
-        return f"{where}, {self.column}{value}: {BadInput(self.problem, self.remedy)}"
+        return f"{where}{self.column}{value}: {BadInput(self.problem, self.remedy)}"
 
 
 class ManifestRefused(BadInput):

@@ -1,6 +1,8 @@
-"""Manifests: a CSV or JSON Lines file comes in; jobs, or a list of every fault in it, go out.
+"""Manifests: a CSV, Excel or JSON Lines file comes in; jobs, or a list of every fault in it, go out.
 
-    form.py              the file: encoding, delimiter, header, rows
+    form.py              the file: encoding, delimiter, rows
+    workbook.py          Excel workbooks: the cells of a sheet as text
+    header.py            the names of the columns
     cells.py             the cells: text in, checked values out
     intake.py            rows to jobs, with the files that they name
     training_videos.py   the CSV of videos that `actalker train --footage` reads

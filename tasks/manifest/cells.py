@@ -12,8 +12,44 @@ YES, NO = frozenset({"1", "true", "yes", "on", "open"}), frozenset({"0", "false"
 MAX_ID_BYTES = 120
 SIDES = (64, 2160)
 MAX_SEED = 2**63 - 1
-INVISIBLE = {"Cc", "Cs", "Zl", "Zp"}
+MAX_TITLE = 500
+MAX_CONSENT = 1000
+MAX_PATH = 4096
+MAX_FILE_NAME = 255
 FORBIDDEN_IN_NAMES = set('/\\<>:"|?*')
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+"""Control characters other than tabs and line breaks."""
+_ERROR_VALUE = re.compile(r"#N/A|#NV|#N/D!?|#N/B|#Н/Д|#GETTING_DATA|#[¡¿]?[^\W\d_]+(?:/0)?[!?]|#{3,}|ERR:[0-9]{3}")
+"""Of Excel, Google Sheets and LibreOffice, in their languages: `#N/A`, `#REF!`, `#BEZUG!`, `#¿NOMBRE?`, `Err:502`."""
+_LINE_BREAKS = re.compile(r"[\t\n\r\u2028\u2029]+")
+_PROSE = re.compile(r"\w[.!?…。！？][\"'”’»)]*\Z|\s(?!.*\.\w{1,8}\Z)", re.DOTALL)
+"""A sentence's end; or a blank, and no file's ending."""
+
+
+def readable(text: str) -> str:
+    """The text of any cell.
+
+    Raises:
+        BadInput: It holds a control character, or is what a spreadsheet shows in place of a value.
+    """
+    if control := _CONTROL.search(text):
+        raise BadInput(f"it holds the control character {control[0]!r}", "Delete it.")
+    if _ERROR_VALUE.fullmatch(text.upper()) and (text.isupper() or text[-1] not in "!?"):
+        raise BadInput("it is an error value of a spreadsheet", "Mend the formula, or widen the column.")
+    return text
+
+
+def one_line(text: str) -> str:
+    """A title, which has no lines: breaks become blanks."""
+    return _LINE_BREAKS.sub(" ", text)
+
+
+def consent(text: str) -> str:
+    """A reference to the portrayed person's consent."""
+    if len(text) > MAX_CONSENT:
+        raise BadInput(f"it is longer than {MAX_CONSENT} characters", "Give a reference to the document.")
+    return text
 
 
 def identifier(text: str) -> str:
@@ -22,10 +58,10 @@ def identifier(text: str) -> str:
     Raises:
         BadInput: When it is empty, too long for a file name, or holds what some file system refuses.
     """
-    name = unicodedata.normalize("NFC", text)
-    if not name:
+    if not text:
         raise BadInput("it is empty", "Give every row a name of its own.")
-    if len(name.encode()) > MAX_ID_BYTES:
+    name = unicodedata.normalize("NFC", text[: MAX_ID_BYTES + 1])  # which takes long where accents pile up
+    if len(text) > MAX_ID_BYTES or len(name.encode()) > MAX_ID_BYTES:
         raise BadInput(f"it is longer than {MAX_ID_BYTES} bytes", "Shorten it: it names files.")
     bad = sorted(
         {c for c in name if c in FORBIDDEN_IN_NAMES or unicodedata.category(c) in {"Cc", "Cf", "Cs", "Zl", "Zp"}}
@@ -107,6 +143,17 @@ def face_box(text: str) -> tuple[int, int, int, int] | None:
     return left, top, right, bottom
 
 
+def script_path(text: str, home: Path, allowed: tuple[Path, ...]) -> Path:
+    """The file of a script, as `path`. A script that was typed into the cell is recognised as one."""
+    try:
+        return path(text, home, allowed)
+    except BadInput as error:
+        if len(text) <= MAX_FILE_NAME and not _PROSE.search(text):
+            raise
+        remedy = "Write it into a text file (.md), and give the path of that."
+        raise BadInput("it is the script itself, not the path of its file", remedy) from error
+
+
 def path(text: str, home: Path, allowed: tuple[Path, ...]) -> Path:
     """A file of the customer's, relative to the manifest's folder `home`, links resolved.
 
@@ -114,12 +161,15 @@ def path(text: str, home: Path, allowed: tuple[Path, ...]) -> Path:
         BadInput: When it is not a file, cannot be read, or lies outside the allowed folders.
     """
     try:
+        if len(text) > MAX_PATH:
+            raise BadInput("it is longer than a path can be", "Give the path of a file.")
         resolved = (home / text).resolve()
         inside = any(resolved.is_relative_to(folder) for folder in allowed)
         if not inside:
             raise BadInput("it leaves the allowed folders", f"Move it below {home}, or allow its folder with --allow.")
         if not resolved.exists():
-            raise BadInput("there is no such file", "Paths are relative to the manifest.")
+            backslash = " Write / between folders." if "\\" in text else ""
+            raise BadInput("there is no such file", f"Paths are relative to the manifest.{backslash}")
         if not resolved.is_file():
             raise BadInput("it is not a file", "Give the path of a file.")
         with resolved.open("rb"):

@@ -1,150 +1,246 @@
-"""A manifest's form: CSV or JSON Lines in, rows of named cells out. cells.py says what the cells mean."""
+"""A manifest's form: CSV, an Excel workbook or JSON Lines in, rows of named cells out.
+
+header.py says which columns are meant, cells.py what is in their cells.
+"""
 
 import csv
-import difflib
 import io
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+import re
+from collections import ChainMap
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain, repeat
 from pathlib import Path
+from typing import Never, TypeVar
 
-from tasks.errors import Fault, ManifestRefused
+from tasks.errors import BadInput, Fault, ManifestRefused
+from tasks.manifest import header
+from tasks.manifest.header import COLUMNS, MAX_COLUMNS
 
-COLUMNS = (
-    "id",
-    "portrait",
-    "script",
-    "audio",
-    "driving_video",
-    "voice",
-    "language",
-    "title",
-    "seed",
-    "audio_gate",
-    "motion_gate",
-    "preset",
-    "size",
-    "face_box",
-    "priority",
-    "consent",
-)
-"""The columns with a meaning. Any other is a variable of the script."""
+R = TypeVar("R", list[str], str)
 
-REQUIRED = ("id", "portrait")
 DELIMITERS = ",;\t"
-MAX_MANIFEST_BYTES = 256 << 20
+JSON_LINES = frozenset({".jsonl", ".ndjson"})
+SUFFIXES = JSON_LINES | {".csv", ".tsv", ".xlsx"}
+"""How the names of manifests end."""
+
+MAX_BYTES = 16 << 20
+MAX_ROWS = 100_000
+MAX_RECORDS = 1_048_576
+"""What a spreadsheet can hold, empty rows included."""
+MAX_JSON_LINE = 1 << 20
+SHOWN_CHARACTERS = 60
+
+_ZIP = b"PK\x03\x04"
+_OLD_EXCEL = b"\xd0\xcf\x11\xe0"
+_BYTE_ORDER_MARKS = {
+    b"\xff\xfe\0\0": "utf-32",
+    b"\0\0\xfe\xff": "utf-32",
+    b"\xff\xfe": "utf-16",
+    b"\xfe\xff": "utf-16",
+}
+_SEPARATOR = re.compile(r'\A"?sep=([,;\t])"?\r?\n')
+"""A first line of Excel's own, which it does not show."""
+_AS_UTF_8 = "Save it as 'CSV UTF-8'."
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One data row: its place from 1, the cells of the known columns, and the variables of the script."""
+    """One data row.
 
+    Attributes:
+        place: Among the data rows, from 1.
+        number: As a spreadsheet numbers it: the header is row 1. In JSON Lines it is the number of the line.
+        cells: Of the known columns, of all of them.
+        variables: Of the other columns.
+    """
+
+    place: int
     number: int
     cells: dict[str, str]
-    variables: dict[str, str]
+    variables: Mapping[str, str]
 
 
-def read(path: Path) -> tuple[Row, ...]:
-    """Read a manifest: `.jsonl` or `.ndjson` as JSON Lines, anything else as CSV with a header.
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The rows of a manifest, at least one, and the names of its columns."""
 
-    A byte order mark, CRLF, quoted line breaks, and semicolons or tabs between the cells are all fine.
+    rows: tuple[Row, ...]
+    columns: tuple[str, ...]
+
+
+def read(path: Path) -> Table:
+    """Read a manifest.
+
+    JSON Lines are known by their name (`.jsonl`, `.ndjson`), Excel workbooks by their first bytes. Anything else is
+    CSV with a header, in UTF-8, or in UTF-16 with a byte order mark, with commas, semicolons or tabs between the cells.
 
     Raises:
         ManifestRefused: With every fault of form: not text, no header, a column twice, too many cells, not JSON.
     """
-    text = _decode(path)
-    rows = _json_rows(text) if path.suffix.lower() in {".jsonl", ".ndjson"} else _csv_rows(text)
-    if not rows:
-        raise ManifestRefused((Fault(0, "manifest", path.name, "it has no rows", "Give at least one row."),))
-    return rows
-
-
-def _decode(path: Path) -> str:
-    def refuse(problem: str, remedy: str) -> ManifestRefused:
-        return ManifestRefused((Fault(0, "manifest", path.name, problem, remedy),))
-
     try:
-        if path.stat().st_size > MAX_MANIFEST_BYTES:
-            raise refuse(f"it is larger than {MAX_MANIFEST_BYTES >> 20} MiB", "Split it.")
+        data = bytes_of(path)
+        if path.suffix.lower() in JSON_LINES:
+            table = _json_table(text_of(data))
+        elif data.startswith(_ZIP):
+            table = _workbook_table(data)
+        else:
+            table = _csv_table(text_of(data))
+        if not table.rows:
+            raise BadInput("it has no rows", "Give at least one row.")
+    except ManifestRefused:
+        raise
+    except BadInput as error:
+        raise ManifestRefused((Fault(0, "manifest", path.name, error.problem, error.remedy),)) from error
+    return table
+
+
+def bytes_of(path: Path) -> bytes:
+    """A manifest's bytes.
+
+    Raises:
+        BadInput: It is not a file, cannot be read, is too large, or a kind of file that is not read here.
+    """
+    remedy = "Give the path of a CSV, Excel (.xlsx) or JSON Lines file."
+    try:
+        if path.exists() and not path.is_file():  # a pipe would be waited for, a device may have no end
+            raise BadInput("it is not a file", remedy)
+        if path.stat().st_size > MAX_BYTES:
+            raise BadInput(f"it is larger than {MAX_BYTES >> 20} MiB", "Split it.")
         data = path.read_bytes()
-    except OSError as error:
-        raise refuse(f"it cannot be read ({error.strerror})", "Give the path of a CSV or JSON Lines file.") from error
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        raise BadInput(f"it cannot be read ({getattr(error, 'strerror', None) or error})", remedy) from error
+    if data.startswith(_OLD_EXCEL):
+        problem = "it is an Excel file of the old kind, or has a password"
+        raise BadInput(problem, "Save it as .xlsx without a password, or as 'CSV UTF-8'.")
+    return data
+
+
+def text_of(data: bytes) -> str:
+    """A manifest's text. Without a byte order mark it has to be UTF-8: other encodings cannot be told apart.
+
+    Raises:
+        BadInput: It is in another encoding.
+    """
+    encoding = next((name for mark, name in _BYTE_ORDER_MARKS.items() if data.startswith(mark)), "utf-8-sig")
+    if encoding == "utf-8-sig" and b"\0" in data[:2]:
+        raise BadInput("it is UTF-16 without a byte order mark", _AS_UTF_8)
     try:
-        return data.decode("utf-8-sig")
+        return data.decode(encoding)
     except UnicodeDecodeError as error:
-        raise refuse(f"it is not UTF-8 (byte {error.start})", "Save it as 'CSV UTF-8'.") from error
+        name = encoding.removesuffix("-sig").upper()
+        raise BadInput(f"it is not {name} (byte {error.start})", _AS_UTF_8) from error
 
 
-def _csv_rows(text: str) -> tuple[Row, ...]:
-    delimiter = _delimiter(text)
+def _csv_table(text: str) -> Table:
+    separator = _SEPARATOR.match(text)
+    text = text[separator.end() :] if separator else text
+    delimiter = separator[1] if separator else _delimiter(text)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
-        lines = [line for line in reader if any(cell.strip() for cell in line)]
+        return _table(enumerate(reader, 1))
     except csv.Error as error:
-        problem = f"line {reader.line_num} is not CSV ({error})"
-        raise ManifestRefused((Fault(0, "manifest", "", problem, "Check the quotes there."),)) from error
-    if not lines:
-        return ()
-    header = [name.strip() for name in lines[0]]
-    faults = [*_header_faults(header), *_width_faults(lines, len(header))]
-    if faults:
-        raise ManifestRefused(tuple(faults))
-    return tuple(_row(number, dict(zip(header, line, strict=False))) for number, line in enumerate(lines[1:], 1))
+        raise BadInput(f"line {reader.line_num} is not CSV ({error})", "Check the quotes there.") from error
 
 
 def _delimiter(text: str) -> str:
     """The delimiter that the header uses most: a header has no reason to hold the others."""
-    header = next((line for line in text.splitlines() if line.strip()), "")
-    return max(DELIMITERS, key=header.count)
+    first = next((line for line in io.StringIO(text, newline=None) if line.strip()), "")
+    return max(DELIMITERS, key=first.count)
 
 
-def _header_faults(header: list[str]) -> Iterator[Fault]:
-    for name in sorted({name for name in header if header.count(name) > 1 and name}):
-        yield Fault(0, name, "", "the column stands twice", "Remove one.")
-    for position, name in enumerate(header, 1):
-        if not name:
-            yield Fault(0, f"column {position}", "", "it has no name", "Name it or remove it.")
-    yield from _missing_columns(header)
+def _workbook_table(data: bytes) -> Table:
+    from tasks.manifest import workbook  # noqa: PLC0415  openpyxl takes half a second
+
+    rows = workbook.rows(data, MAX_COLUMNS)
+    dense = ((number, [cells.get(place, "") for place in range(max(cells) + 1)]) for number, cells in rows)
+    return _table(dense, max((max(cells) + 1 for _, cells in rows), default=0))
 
 
-def _missing_columns(names: list[str]) -> Iterator[Fault]:
-    missing = [name for name in REQUIRED if name not in names]
-    if not {"script", "audio"} & set(names):
-        missing.append("script")
-    for name in missing:
-        near = difflib.get_close_matches(name, [n for n in names if n not in COLUMNS], n=1, cutoff=0.7)
-        remedy = f"Did you mean {name!r} by {near[0]!r}?" if near else f"Add the column {name!r}."
-        extra = " (nor is there one for audio)" if name == "script" else ""
-        yield Fault(0, name, "", f"the column is missing{extra}", remedy)
+def _table(records: Iterable[tuple[int, list[str]]], width: int = 0) -> Table:
+    """Rows from records of cells and their numbers. The first record that is not empty is the header.
 
-
-def _width_faults(lines: list[list[str]], width: int) -> Iterator[Fault]:
-    for number, line in enumerate(lines[1:], 1):
-        surplus = [cell for cell in line[width:] if cell.strip()]
-        if surplus:
-            problem = f"the row has {len(line)} cells, the header {width}"
-            yield Fault(number, f"column {width + 1}", surplus[0], problem, "Quote cells that hold the delimiter.")
-
-
-def _json_rows(text: str) -> tuple[Row, ...]:
-    faults: list[Fault] = []
+    Args:
+        records: A spreadsheet shows a record as one row, whether it has several lines or is empty.
+        width: How many cells the header has at least, with those that are empty.
+    """
+    filled = _filled(records)
+    _, written = next(filled, (0, []))
+    written = written + [""] * (width - len(written))
+    faults = list(header.faults(written)) if written else []
+    names = [header.column(name) for name in written]
+    nameless: set[int] = set()
     rows: list[Row] = []
-    lines = [line for line in text.split("\n") if line.strip()]
-    for number, line in enumerate(lines, 1):
-        try:
-            rows.append(_row(number, _json_cells(line)))
-        except ValueError as error:
-            faults.append(Fault(number, "line", line.strip()[:40], str(error), "Write one JSON object a line."))
-    if not faults and rows:
-        faults.extend(_missing_columns(sorted({name for row in rows for name in (*row.cells, *row.variables)})))
+    for number, cells in filled:
+        faults += _strays(number, cells, names, nameless)
+        rows.append(_row(len(rows) + 1, number, dict(zip(names, chain(cells, repeat("")), strict=False))))
     if faults:
         raise ManifestRefused(tuple(faults))
-    return tuple(rows)
+    return Table(tuple(rows), tuple(names))
+
+
+def _filled(records: Iterable[tuple[int, R]]) -> Iterator[tuple[int, R]]:
+    """The numbered records, or lines, that hold anything. They are no more than can be checked."""
+    found = 0
+    for number, record in records:
+        if number > MAX_RECORDS or found > MAX_ROWS:
+            problem = f"it has more than {MAX_ROWS:,} rows, or {MAX_RECORDS:,} with empty ones"
+            raise BadInput(problem, "Split it.")
+        if any(part.strip() for part in record):
+            found += 1
+            yield number, record
+
+
+def _strays(number: int, cells: Sequence[str], names: Sequence[str], nameless: set[int]) -> Iterator[Fault]:
+    """Cells that belong to no column: the first of each column without a name, and what the header is too short for."""
+    for place, cell in enumerate(cells):
+        if not cell.strip() or place in nameless or (place < len(names) and names[place]):
+            continue
+        where = f"cell {header.letters(place + 1)}{number}"
+        if place >= len(names):
+            problem = f"the row has {len(cells)} cells, the header {len(names)}"
+            yield Fault(number, where, shown(cell), problem, "Quote cells that hold the delimiter.")
+            return
+        nameless.add(place)
+        yield Fault(number, where, shown(cell), "its column has no name", "Name the column, or empty the cell.")
+
+
+def _json_table(text: str) -> Table:
+    """Rows from objects, one a line. What one of them has, is empty in those that lack it."""
+    names: dict[str, None] = {}
+    empty: dict[str, str] = {}
+    rows: list[Row] = []
+    faults: list[Fault] = []
+    for number, line in _filled(enumerate(io.StringIO(text), 1)):
+        try:
+            cells = _json_cells(line)
+        except ValueError as error:
+            faults.append(Fault(number, "line", shown(line.strip()), str(error), "Write one JSON object a line."))
+            continue
+        names |= dict.fromkeys(cells)
+        if len(names) > MAX_COLUMNS:
+            raise BadInput(f"there are more than {MAX_COLUMNS} different fields", "Remove those without use.")
+        row = _row(len(rows) + 1, number, cells)
+        empty |= dict.fromkeys(row.variables, "")
+        rows.append(replace(row, variables=ChainMap(dict(row.variables), empty)))
+    if rows and not faults:
+        faults += header.missing(names)
+    if faults:
+        raise ManifestRefused(tuple(faults))
+    return Table(tuple(rows), tuple(names))
 
 
 def _json_cells(line: str) -> dict[str, str]:
+    """The cells of a line.
+
+    Raises:
+        ValueError: It is no JSON object of plain values.
+    """
+    if len(line) > MAX_JSON_LINE:
+        raise ValueError(f"it is longer than {MAX_JSON_LINE >> 20} MiB")
     try:
-        value = json.loads(line)
+        value = json.loads(line, object_pairs_hook=_json_object, parse_constant=_no_number)
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
     if not isinstance(value, dict):
@@ -157,12 +253,34 @@ def _json_cells(line: str) -> dict[str, str]:
     return cells
 
 
+def _json_object(fields: list[tuple[str, object]]) -> dict[str, object]:
+    cells: dict[str, object] = {}
+    for written, value in fields:
+        name = header.column(written)
+        if not header.is_name(name):
+            raise ValueError(f"{written[:20]!r} is no name of a field")
+        if name in cells:
+            raise ValueError(f"the field {name!r} stands twice")
+        cells[name] = value
+    return cells
+
+
+def _no_number(text: str) -> Never:
+    raise ValueError(f"{text} is not JSON")
+
+
 def _json_text(cell: object) -> str:
     if cell is None:
         return ""
     return json.dumps(cell) if isinstance(cell, bool) else str(cell)
 
 
-def _row(number: int, cells: dict[str, str]) -> Row:
+def _row(place: int, number: int, cells: Mapping[str, str]) -> Row:
     known = {name: cells.get(name, "").strip() for name in COLUMNS}
-    return Row(number, known, {name: cell.strip() for name, cell in cells.items() if name not in COLUMNS})
+    variables = {name: cell.strip() for name, cell in cells.items() if name and name not in COLUMNS}
+    return Row(place, number, known, variables)
+
+
+def shown(cell: str) -> str:
+    """A cell as it is quoted in a fault."""
+    return cell if len(cell) <= SHOWN_CHARACTERS else f"{cell[:SHOWN_CHARACTERS]}…"

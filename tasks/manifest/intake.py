@@ -7,10 +7,10 @@ from typing import TypeVar
 
 from tasks.errors import BadInput, Fault, ManifestRefused
 from tasks.job import Job, Preset
-from tasks.manifest import cells, form
+from tasks.manifest import cells, form, header
 from tasks.manifest.form import Row
 from tasks.media.inputs import Inputs
-from tasks.speech import script, voice
+from tasks.speech import limits, script, variables, voice
 
 T = TypeVar("T")
 
@@ -18,19 +18,21 @@ DEFAULT_VOICES = {"": "en-us", "en": "en-us"}
 """For rows that name no voice: the language's own name is a voice's name elsewhere."""
 
 PRIORITY = (-1000, 1000)
-SHOWN_CHARACTERS = 60
+MAX_FAULTS = 1000
 
 
 class CheckedManifest:
     """A manifest whose every cell and file has been checked; it has at least one job.
 
+    `warnings` is what a person should know beforehand, though nothing is refused for it, a sentence each.
+
     It has no `__dict__`: Prefect cannot encode it, and so does not store every script among a run's parameters.
     """
 
-    __slots__ = ("jobs", "path")
+    __slots__ = ("jobs", "path", "warnings")
 
-    def __init__(self, path: Path, jobs: tuple[Job, ...]) -> None:
-        self.path, self.jobs = path, jobs
+    def __init__(self, path: Path, jobs: tuple[Job, ...], warnings: tuple[str, ...] = ()) -> None:
+        self.path, self.jobs, self.warnings = path, jobs, warnings
 
     @property
     def name(self) -> str:
@@ -49,27 +51,46 @@ def check_manifest(path: Path, allow: tuple[Path, ...] = (), default_preset: Pre
     Raises:
         ManifestRefused: With every fault: row, column, value, problem and remedy.
     """
+    table = form.read(path)
     home = path.resolve().parent
     reader = JobReader(home, (home, *(folder.resolve() for folder in allow)), default_preset)
-    jobs = tuple(reader.job(row) for row in form.read(path))
-    if reader.faults:
-        raise ManifestRefused(tuple(reader.faults))
-    return CheckedManifest(path, jobs)
+    jobs: list[Job] = []
+    for row in table.rows:
+        jobs.append(reader.job(row))
+        if len(reader.faults) >= MAX_FAULTS:
+            problem = f"it has {len(reader.faults)} faults up to row {row.number}, where the check ended"
+            raise ManifestRefused((*reader.faults, Fault(0, "manifest", path.name, problem, "Mend these first.")))
+    if faults := (*header.slips(table.columns, reader.used), *reader.faults):
+        raise ManifestRefused(faults)
+    return CheckedManifest(path, tuple(jobs), tuple(reader.warnings))
 
 
 @dataclass
 class JobReader:
-    """Where rows become Jobs, and what was found wrong so far."""
+    """Where rows become Jobs, and what was found so far: `faults` in the order of the rows, and variables in use."""
 
     home: Path
     allowed: tuple[Path, ...]
     default_preset: Preset
     inputs: Inputs = field(default_factory=Inputs)
-    faults: list[Fault] = field(default_factory=list)
+    faults: dict[Fault, None] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
     names: dict[str, int] = field(default_factory=dict)
+    used: set[str] = field(default_factory=set)
 
     def job(self, row: Row) -> Job:
         """The row as a Job. Where cells have faults, these are in `faults` and stand-ins are in the Job."""
+        found = len(self.faults)
+        job = self._read(row)
+        for column, problem, remedy in _contradictions(row, job):
+            self._note(row, column, row.cells[column], BadInput(problem, remedy))
+        if job.preset is not Preset.STILL and job.portrait != self.home:
+            self._look_for_faces(row, job)
+        if len(self.faults) == found and (doubt := _doubt(job)):
+            self.warnings.append(f"row {row.number} ({job.id}): {doubt}")
+        return job
+
+    def _read(self, row: Row) -> Job:
         preset = self._cell(row, "preset", lambda text: cells.preset(text, self.default_preset), self.default_preset)
         portrait, portrait_sha256 = self._file(row, "portrait", self.inputs.portrait, required=True)
         audio, audio_sha256 = self._file(row, "audio", self.inputs.recording)
@@ -77,16 +98,16 @@ class JobReader:
         driven = bool(row.cells["driving_video"])
         size = self._cell(row, "size", lambda text: cells.size(text, preset.size, preset.multiple), preset.size)
         voice_name, language = self._voice(row)
-        job = Job(
+        return Job(
             id=self._cell(row, "id", lambda text: self._new_name(row, text), ""),
-            row=row.number,
+            row=row.place,
             portrait=portrait or self.home,
             script=self._script(row, language),
             audio=audio,
             driving_video=driving,
             voice=voice_name,
             language=language,
-            title=self._cell(row, "title", lambda text: script.fill(text, row.variables), ""),
+            title=self._cell(row, "title", lambda text: cells.one_line(self._filled(row, text, cells.MAX_TITLE)), ""),
             seed=self._cell(row, "seed", lambda text: cells.whole(text, 0, 0, cells.MAX_SEED), 0),
             audio_gate=self._cell(row, "audio_gate", lambda text: cells.gate(text, default=True), default=True),
             motion_gate=self._cell(row, "motion_gate", lambda text: cells.gate(text, default=driven), driven),
@@ -95,15 +116,11 @@ class JobReader:
             height=size[1],
             face_box=self._cell(row, "face_box", cells.face_box, None),
             priority=self._cell(row, "priority", lambda text: cells.whole(text, 0, *PRIORITY), 0),
-            consent=row.cells["consent"],
+            consent=self._cell(row, "consent", cells.consent, ""),
             portrait_sha256=portrait_sha256,
             audio_sha256=audio_sha256,
             driving_sha256=driving_sha256,
         )
-        self.faults.extend(_contradictions(row, job))
-        if job.preset is not Preset.STILL and portrait is not None:
-            self._look_for_faces(row, job)
-        return job
 
     def _look_for_faces(self, row: Row, job: Job) -> None:
         """A network moves a face: one that can be found, large enough, and turned to the camera."""
@@ -115,13 +132,18 @@ class JobReader:
 
     def _cell(self, row: Row, column: str, parse: Callable[[str], T], default: T) -> T:
         """The value of a cell; when it has a fault, that is noted, and the default stands in."""
-        text = row.cells[column]
+        text = row.cells[column] if column in row.cells else row.variables[column]
         try:
-            return parse(text)
+            return parse(cells.readable(text))
         except BadInput as error:
-            shown = text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}…"
-            self.faults.append(Fault(row.number, column, shown, error.problem, error.remedy))
+            self._note(row, column, text, error)
             return default
+
+    def _note(self, row: Row, column: str, value: str, error: BadInput) -> None:
+        """Keep a fault: once, though a cell may be looked at twice."""
+        name = row.cells["id"]
+        shown = name if name.isprintable() and len(name) <= form.SHOWN_CHARACTERS else ""
+        self.faults[Fault(row.number, column, form.shown(value), error.problem, error.remedy, shown)] = None
 
     def _file(
         self, row: Row, column: str, look: Callable[[Path], str], required: bool = False
@@ -150,11 +172,22 @@ class JobReader:
         def parse(text: str) -> str:
             if not text:
                 return ""
-            markdown = script.fill(self.inputs.text(cells.path(text, self.home, self.allowed)), row.variables)
+            written = self.inputs.text(cells.script_path(text, self.home, self.allowed))
+            markdown = self._filled(row, written, limits.MAX_CHARACTERS)
+            limits.check(markdown)
             script.parse(markdown, language or "en")
             return markdown
 
         return self._cell(row, "script", parse, "")
+
+    def _filled(self, row: Row, text: str, limit: int) -> str:
+        """A text with its variables filled in, each of which is looked at like any cell."""
+        names = variables.names_in(text)
+        self.used.update(names)
+        for name in names:
+            if name in row.variables:
+                self._cell(row, name, str, "")
+        return variables.fill(text, row.variables, limit)
 
     def _voice(self, row: Row) -> tuple[str, str]:
         """The voice's name and the language; each follows from the other where only one is given."""
@@ -172,14 +205,20 @@ class JobReader:
         )
 
 
-def _contradictions(row: Row, job: Job) -> Iterator[Fault]:
-    """What no cell shows by itself."""
+def _doubt(job: Job) -> str:
+    """What a person should know of a row beforehand, though it is no fault."""
+    if job.preset is not Preset.DEMO:
+        return ""
+    from tasks.picture import photograph  # noqa: PLC0415 - drafts need no OpenCV
+
+    return photograph.warning(job)
+
+
+def _contradictions(row: Row, job: Job) -> Iterator[tuple[str, str, str]]:
+    """What no cell shows by itself: column, problem, remedy."""
     if not row.cells["script"] and not row.cells["audio"]:
-        problem = "the row has neither script nor audio"
-        yield Fault(row.number, "script", "", problem, "Give a script, a recording, or both.")
+        yield "script", "the row has neither script nor audio", "Give a script, a recording, or both."
     if not job.audio_gate and not job.motion_gate:
-        problem = "both gates are closed: nothing would move the face"
-        yield Fault(row.number, "audio_gate", row.cells["audio_gate"], problem, "Open one.")
+        yield "audio_gate", "both gates are closed: nothing would move the face", "Open one."
     if job.motion_gate and not row.cells["driving_video"]:
-        problem = "it is open, and there is no driving_video"
-        yield Fault(row.number, "motion_gate", row.cells["motion_gate"], problem, "Give one, or close the gate.")
+        yield "motion_gate", "it is open, and there is no driving_video", "Give one, or close the gate."

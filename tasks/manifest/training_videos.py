@@ -8,6 +8,7 @@ Without a box the face is looked for in the first frame.
 """
 
 import csv
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -22,7 +23,7 @@ from numpy.typing import NDArray
 from actalker.shapes import FRAME_SAMPLES, Box, Size
 from actalker.training.takes import Video
 from tasks.errors import BadInput, Fault, ManifestRefused
-from tasks.manifest import cells
+from tasks.manifest import cells, form
 from tasks.media.decode import decode_audio, decode_frames
 from tasks.picture.portrait import Portrait, find_faces, usable_face
 
@@ -52,15 +53,17 @@ def read(manifest: Path) -> tuple[TrainingVideo, ...]:
     home = manifest.parent.resolve()
     rows: list[TrainingVideo] = []
     try:
-        lines = list(csv.DictReader(manifest.read_text("utf-8-sig").splitlines()))
-    except (OSError, UnicodeDecodeError) as error:
+        lines = list(csv.DictReader(io.StringIO(form.text_of(form.bytes_of(manifest)), newline="")))
+    except csv.Error as error:
         raise ManifestRefused(
-            (Fault(0, "manifest", manifest.name, f"it cannot be read ({error})", "Give a CSV file in UTF-8."),)
+            (Fault(0, "manifest", manifest.name, f"it is not CSV ({error})", "Check the quotes."),)
         ) from error
+    except BadInput as error:
+        raise ManifestRefused((Fault(0, "manifest", manifest.name, error.problem, error.remedy),)) from error
     if not lines or "video" not in lines[0]:
         remedy = "Give a header with the columns video and face_box, and at least one row."
         raise ManifestRefused((Fault(0, "manifest", manifest.name, "it names no videos", remedy),))
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(lines, 2):  # as a spreadsheet numbers them: the header is row 1
         name, box = line["video"] or "", line.get("face_box") or ""
         try:
             rows.append(TrainingVideo(cells.path(name, home, (home,)), cells.face_box(box.strip())))

@@ -152,6 +152,8 @@ _PLAYLISTS = (b"#extm3u", b"ffconcat", b"<mpd", b"subfile,", b"[playlist]", b"<s
 def _demuxer(path: Path) -> str:
     """Which demuxer reads this file, by its first bytes and never by its name."""
     try:
+        if path.is_fifo() or path.is_char_device():  # which would be waited for
+            raise BadInput(f"{str(path)!r} is not a file: give the path of a recording or a video")
         with path.open("rb") as file:
             head = file.read(_SNIFF_BYTES)
     except OSError as error:
@@ -191,9 +193,14 @@ def _refuse_other_files(url: str, flags: int, options: dict[str, str]) -> NoRetu
 
 
 def decode_audio(path: Path, rate: int = SAMPLE_RATE) -> NDArray[np.int16]:
-    """The first sound track, mixed down to mono.
+    """The first sound track, mixed down to mono: (samples,) at `rate`. Raises BadInput as `audio_blocks`."""
+    return np.concatenate(list(audio_blocks(path, rate)))
 
-    Returns:
+
+def audio_blocks(path: Path, rate: int) -> Iterator[NDArray[np.int16]]:
+    """The first sound track, mixed down to mono, piece by piece.
+
+    Yields:
         (samples,) at `rate`.
 
     Raises:
@@ -204,16 +211,14 @@ def decode_audio(path: Path, rate: int = SAMPLE_RATE) -> NDArray[np.int16]:
         if not container.streams.audio:
             raise BadInput(f"{str(path)!r} has no sound: give a recording")
         resampler = av.AudioResampler(format="s16", layout="mono", rate=rate)
-        pieces = [np.zeros(0, np.int16)]
         samples = 0
         for piece in _resampled(container, resampler):
-            pieces.append(piece.to_ndarray()[0])
+            yield piece.to_ndarray()[0]
             samples += piece.samples
             if samples * 1000 > MAX_AUDIO_MS * rate:
                 raise BadInput(f"{str(path)!r} is longer than {MAX_AUDIO_MS // 3_600_000} hours: cut it into parts")
     if not samples:
         raise BadInput(f"{str(path)!r} holds no samples: record it again")
-    return np.concatenate(pieces)
 
 
 def _resampled(container: InputContainer, resampler: av.AudioResampler) -> Iterator[av.AudioFrame]:

@@ -1,25 +1,23 @@
 """The customer's files, looked at before anything is rendered: is it what it should be, and what is its digest?"""
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
 
 from tasks.errors import BadInput
 from tasks.media import decode
+from tasks.media.images import read_image
 from tasks.records.store import digest_file
 
 MIN_PORTRAIT_PX = 128
-MAX_PORTRAIT_PX = 16_384
-GROUND = (236, 236, 236, 255)
-"""What stands behind cut-outs."""
-
 SILENCE_DBFS = -60.0
 MIN_SOUND_MS = 200
-MAX_SCRIPT_BYTES = 2 << 20
+MAX_SCRIPT_BYTES = 1 << 20
+"""Of a file, before its variables are filled in; tasks/speech/limits.py has the limits that people may meet."""
+
+_WORD_PROCESSORS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"{\\rtf", b"%PDF")
 CHECK_RATE_HZ = 16_000
 
 
@@ -77,43 +75,23 @@ def _once(seen: dict[Path, str | BadInput], path: Path, look: Callable[[Path], s
     return found
 
 
-def open_portrait(path: Path) -> Image.Image:
-    """A portrait in RGB, turned as its EXIF tag says; what is transparent becomes `GROUND`.
-
-    Raises:
-        BadInput: When it is not an image that can be decoded whole.
-    """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path) as image:
-                if max(image.size) > MAX_PORTRAIT_PX:
-                    problem = f"it is {image.width}x{image.height} pixels"
-                    raise BadInput(problem, f"Give at most {MAX_PORTRAIT_PX} on a side.")
-                upright = ImageOps.exif_transpose(image).convert("RGBA")
-                return Image.alpha_composite(Image.new("RGBA", upright.size, GROUND), upright).convert("RGB")
-    except UnidentifiedImageError as error:
-        raise BadInput("it is not an image", "Give a PNG, JPEG or WebP file.") from error
-    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
-        raise BadInput("it has too many pixels", "Scale it down.") from error
-    except (OSError, ValueError, SyntaxError, EOFError) as error:  # what Pillow's decoders raise on broken files
-        raise BadInput(f"it is a broken image ({error})", "Export it again.") from error
-
-
 def _portrait(path: Path) -> str:
-    image = open_portrait(path)
-    if min(image.size) < MIN_PORTRAIT_PX:
-        problem = f"it is {image.width}x{image.height} pixels"
+    width, height = read_image(path).size
+    if min(width, height) < MIN_PORTRAIT_PX:
+        problem = f"it is {width}x{height} pixels"
         raise BadInput(problem, f"Give at least {MIN_PORTRAIT_PX} on each side.")
     return digest_file(path)
 
 
 def _recording(path: Path) -> str:
-    samples = decode.decode_audio(path, CHECK_RATE_HZ)
-    length_ms = len(samples) * 1000 // CHECK_RATE_HZ
+    samples = peak = 0
+    for block in decode.audio_blocks(path, CHECK_RATE_HZ):
+        samples += len(block)
+        peak = max(peak, int(np.abs(block.astype(np.int32)).max(initial=0)))
+    length_ms = samples * 1000 // CHECK_RATE_HZ
     if length_ms < MIN_SOUND_MS:
         raise BadInput(f"it lasts {length_ms} ms", f"Give at least {MIN_SOUND_MS} ms of sound.")
-    peak_dbfs = 20 * np.log10(max(1, int(np.abs(samples.astype(np.int32)).max())) / 32768)
+    peak_dbfs = 20 * np.log10(max(1, peak) / 32768)
     if peak_dbfs < SILENCE_DBFS:
         raise BadInput(f"it is silent (its peak is {peak_dbfs:.0f} dBFS)", "Check the recording's channel and level.")
     return digest_file(path)
@@ -128,7 +106,10 @@ def _driving_video(path: Path) -> str:
 def _text(path: Path) -> str:
     if path.stat().st_size > MAX_SCRIPT_BYTES:
         raise BadInput(f"it is larger than {MAX_SCRIPT_BYTES >> 20} MiB", "Split it into several rows.")
+    data = path.read_bytes()
+    if data.startswith(_WORD_PROCESSORS):
+        raise BadInput("it is a word processor's file", "Save it as plain text, in UTF-8.")
     try:
-        return path.read_bytes().decode("utf-8-sig")
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise BadInput(f"it is not UTF-8 text (byte {error.start})", "Save it as UTF-8.") from error

@@ -5,11 +5,12 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from PIL import Image, ImageColor, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageColor, ImageOps
 
 from tasks.errors import BadInput
 from tasks.job import FPS
 from tasks.media import ffmpeg
+from tasks.media.images import read_image
 
 BLUR = "blur"
 """The backdrop that is a blurred copy of the head."""
@@ -133,13 +134,11 @@ def _draw(backdrop: str, canvas: tuple[int, int]) -> Image.Image:
     if backdrop.startswith("#") or backdrop.lower() in ImageColor.colormap:
         return Image.new("RGB", canvas, _colour(backdrop))
     try:
-        with Image.open(backdrop) as image:
-            upright = ImageOps.exif_transpose(image).convert("RGB")
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
-        raise BadInput(
-            f"the backdrop {backdrop!r} is neither a colour nor an image that can be read: {error}"
-        ) from error
-    return ImageOps.fit(upright, canvas, Image.Resampling.LANCZOS)
+        picture = read_image(Path(backdrop), max(canvas))
+    except BadInput as error:
+        problem = f"the backdrop {backdrop!r} is neither a colour nor an image that can be read: {error.problem}"
+        raise BadInput(problem, error.remedy) from error
+    return ImageOps.fit(Image.fromarray(picture.pixels), canvas, Image.Resampling.LANCZOS)
 
 
 def _colour(name: str) -> tuple[int, ...]:

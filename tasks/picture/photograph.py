@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.job import Job, Preset
-from tasks.media.inputs import open_portrait
+from tasks.media.images import read_image
 
 _EDGE = 256
 _GRAIN = 0.35
@@ -40,4 +40,4 @@ def is_photograph(pixels: NDArray[np.uint8]) -> bool:
 @lru_cache(maxsize=1024)
 def _shows_photograph(portrait: Path, sha256: str) -> bool:
     """Looked at once for each content, in however many rows it stands."""
-    return is_photograph(np.asarray(open_portrait(portrait)))
+    return is_photograph(read_image(portrait).pixels)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from actalker.encoders.faces import Face, FaceError, FaceLimits, HaarDetector, check_box, select_face
 from actalker.shapes import Box, Size
 from tasks.errors import BadInput
-from tasks.media.inputs import open_portrait
+from tasks.media.images import read_image
 from tasks.records.store import check_digest
 
 FaceBox: TypeAlias = tuple[int, int, int, int] | None
@@ -70,9 +70,15 @@ def portrait_of(path: Path, width: int, height: int, face_box: FaceBox, sha256: 
         BadInput: The file is no image, or not the one of this digest.
     """
     check_digest(path, sha256)
-    pixels = np.asarray(open_portrait(path))
-    faces = (Face(Box(*face_box), 0.0),) if face_box else find_faces(pixels)
-    return Portrait(pixels, faces).cut(width / height)
+    picture = read_image(path)
+    faces = (_given(face_box, picture.shrink),) if face_box else find_faces(picture.pixels)
+    return Portrait(picture.pixels, faces).cut(width / height)
+
+
+def _given(face_box: tuple[int, int, int, int], shrink: int) -> Face:
+    """The manifest's box, in pixels of a portrait that was read `shrink` times smaller."""
+    left, top, right, bottom = (round(edge / shrink) for edge in face_box)
+    return Face(Box(left, top, max(right, left + 1), max(bottom, top + 1)), 0.0)
 
 
 def find_faces(pixels: NDArray[np.uint8]) -> tuple[Face, ...]:

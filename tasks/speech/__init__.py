@@ -1,6 +1,8 @@
 """Speech: a script or a recording comes in; sound, and words with times, go out.
 
     script.py       Markdown scripts to sentences, words, headings and pauses
+    variables.py    `{{variables}}` in scripts and titles
+    limits.py       how much a script may hold
     sentences.py    running text to sentences and words as they are shown
     boundaries.py   sentence boundary disambiguation
     emoji.py        which characters form one emoji

@@ -28,7 +28,7 @@ def language_of(model: Path) -> str:
         raise BadInput(f"voice {str(model)!r} needs Piper: pip install 'actalker-batch[piper]'")
     try:
         language = json.loads(config.read_text(encoding="utf-8"))["espeak"]["voice"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise BadInput(f"voice {str(model)!r}: {config.name!r} is no description of a Piper voice") from error
     return str(language)
 

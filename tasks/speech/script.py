@@ -8,7 +8,7 @@ in. Of a long web address the host is shown.
 
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache
@@ -37,7 +37,6 @@ _BRACKETS = re.compile(r"\[([^\[\]]*)\]")
 _PAUSE = re.compile(r"pause(?:\s+(?P<length>\d+(?:[.,]\d+)?)\s*(?P<unit>ms|s|sec|seconds?)?)?", re.IGNORECASE)
 _DIRECTION_ALONE = re.compile(r"\([^()]*\)")
 _CLOSING = re.compile(r"[.,;:!?…»”’)]")
-_VARIABLE = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
 _PASSED_OVER: Final = {"table_open", "table_close", "footnote_block_open", "footnote_block_close"}
 _BREAK = re.compile(r"<br\b", re.IGNORECASE)
 _LINE_END = re.compile(r"[^\S\n]*\n\s*")
@@ -119,7 +118,7 @@ class Script:
 
 
 def parse(markdown: str, language: str = "en") -> Script:
-    """Read a script. Variables must have been filled in (see `fill`).
+    """Read a script. Variables must have been filled in (tasks/speech/variables.py).
 
     Raises:
         BadInput: It holds nothing to say, or a `[pause ...]` that cannot be understood.
@@ -144,23 +143,6 @@ def parse(markdown: str, language: str = "en") -> Script:
     if not spoken:
         raise BadInput("the script has nothing to say: it holds no words outside headings, code and stage directions")
     return Script(tuple(spoken), tuple(headings), lead_ms)
-
-
-def variables_in(text: str) -> tuple[str, ...]:
-    """The names in `{{double braces}}`, each once, in order."""
-    return tuple(dict.fromkeys(_VARIABLE.findall(text)))
-
-
-def fill(text: str, values: Mapping[str, str]) -> str:
-    """Put values in the place of `{{names}}`.
-
-    Raises:
-        BadInput: A name has no value.
-    """
-    if missing := [name for name in variables_in(text) if name not in values]:
-        known = ", ".join(values) or "none"
-        raise BadInput(f"unknown variable {', '.join(f'{{{{{name}}}}}' for name in missing)}; known: {known}")
-    return _VARIABLE.sub(lambda match: values[match[1]], text)
 
 
 @cache

@@ -101,7 +101,7 @@ def test_a_photograph_for_the_demo_network_is_warned_of_but_not_refused(
     (tmp_path / "text.md").write_text("Good evening.")
     code, output = run(monkeypatch, capsys, "check", manifest)
     assert code == 0
-    assert "grace: the portrait looks like a photograph" in output
+    assert "row 2 (grace): the portrait looks like a photograph" in output
     assert "looks like" not in run(monkeypatch, capsys, "check", manifest, "--preset", "still")[1]
 
 
@@ -117,8 +117,8 @@ def test_a_submitted_manifest_and_its_files_are_read_once(
         return Completed()
 
     opened: list[Path] = []
-    look = inputs.open_portrait
-    monkeypatch.setattr(inputs, "open_portrait", lambda path: (opened.append(path), look(path))[1])
+    look = inputs.read_image
+    monkeypatch.setattr(inputs, "read_image", lambda path: (opened.append(path), look(path))[1])
     monkeypatch.setattr("flows.batch.render_batch", render_batch)
     monkeypatch.setattr("flows.cli.atexit.register", lambda function: None)
     monkeypatch.setattr("flows.cli.end_in_any_case", lambda code, before: None)  # it would end this process

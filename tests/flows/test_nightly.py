@@ -15,10 +15,11 @@ from tasks.records.store import Store
 
 
 def test_manifests_come_oldest_first_and_nothing_else_does(tmp_path: Path) -> None:
-    for age, name in enumerate(["b.csv", "a.jsonl", "c.TSV", "notes.md", ".hidden.csv", "~$b.xlsx"]):
+    for age, name in enumerate(["b.csv", "a.jsonl", "c.TSV", "d.xlsx", "notes.md", ".hidden.csv", "~$d.xlsx"]):
         (tmp_path / name).touch()
         os.utime(tmp_path / name, (1000 - age, 1000 - age))
-    assert [path.name for path in manifests(tmp_path)] == ["c.TSV", "a.jsonl", "b.csv"]
+    (tmp_path / "e.csv").symlink_to(tmp_path / "gone.csv")  # which the check refuses
+    assert [path.name for path in manifests(tmp_path)] == ["d.xlsx", "c.TSV", "a.jsonl", "b.csv", "e.csv"]
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,4 @@
+import os
 from fractions import Fraction
 from pathlib import Path
 
@@ -71,9 +72,22 @@ def test_every_fault_of_a_manifest_is_said(manifest: Path) -> None:
     assert all(
         problem in message for problem in ("there is no such file", "it is not a box", "leaves the allowed folders")
     )
+    assert "row 2, video 'takes/none.mp4': " in message
     bad.write_text("film\nx.mp4\n")
     with pytest.raises(ManifestRefused, match="names no videos"):
         read(bad)
+
+
+def test_a_manifest_is_read_in_the_encodings_and_from_the_files_of_any_manifest(manifest: Path) -> None:
+    other = manifest.with_name("other.csv")
+    other.write_text("video\r\ntakes/one.mp4\r\n", encoding="utf-16")
+    assert [row.video.name for row in read(other)] == ["one.mp4"]
+    other.write_text(f"video\n{'x' * 200_000}\n")
+    with pytest.raises(ManifestRefused, match="not CSV"):
+        read(other)
+    os.mkfifo(manifest.with_name("pipe.csv"))
+    with pytest.raises(ManifestRefused, match="not a file"):
+        read(manifest.with_name("pipe.csv"))
 
 
 def test_footage_that_cannot_be_used_is_refused_before_anything_is_trained(manifest: Path, tmp_path: Path) -> None:
