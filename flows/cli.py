@@ -175,6 +175,8 @@ def _print_warnings(console: Console, manifest: "CheckedManifest") -> None:
     for job in manifest.jobs:
         if doubt := photograph.warning(job):
             console.print(f"[yellow]row {job.row}, {escape(job.id)}:[/] {escape(doubt)}", soft_wrap=True)
+    for warning in manifest.warnings:
+        console.print(f"[yellow]{escape(warning)}[/]", soft_wrap=True)
 
 
 def _render(

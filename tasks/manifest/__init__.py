@@ -2,6 +2,7 @@
 
     form.py              the file: encoding, delimiter, header, rows
     cells.py             the cells: text in, checked values out
+    languages.py         the language of a row's script, and whether its voice can read it
     intake.py            rows to jobs, with the files that they name
     training_videos.py   the CSV of videos that `actalker train --footage` reads
 

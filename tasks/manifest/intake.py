@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from tasks.errors import BadInput, Fault, ManifestRefused
 from tasks.job import Job, Preset
-from tasks.manifest import cells, form
+from tasks.manifest import cells, form, languages
 from tasks.manifest.form import Row
 from tasks.media.inputs import Inputs
 from tasks.speech import script, voice
@@ -24,13 +25,15 @@ SHOWN_CHARACTERS = 60
 class CheckedManifest:
     """A manifest whose every cell and file has been checked; it has at least one job.
 
+    `warnings` is what a person should know beforehand, though nothing is refused for it, a sentence each.
+
     It has no `__dict__`: Prefect cannot encode it, and so does not store every script among a run's parameters.
     """
 
-    __slots__ = ("jobs", "path")
+    __slots__ = ("jobs", "path", "warnings")
 
-    def __init__(self, path: Path, jobs: tuple[Job, ...]) -> None:
-        self.path, self.jobs = path, jobs
+    def __init__(self, path: Path, jobs: tuple[Job, ...], warnings: tuple[str, ...] = ()) -> None:
+        self.path, self.jobs, self.warnings = path, jobs, warnings
 
     @property
     def name(self) -> str:
@@ -54,7 +57,7 @@ def check_manifest(path: Path, allow: tuple[Path, ...] = (), default_preset: Pre
     jobs = tuple(reader.job(row) for row in form.read(path))
     if reader.faults:
         raise ManifestRefused(tuple(reader.faults))
-    return CheckedManifest(path, jobs)
+    return CheckedManifest(path, jobs, warnings=tuple(reader.warnings))
 
 
 @dataclass
@@ -66,6 +69,7 @@ class JobReader:
     default_preset: Preset
     inputs: Inputs = field(default_factory=Inputs)
     faults: list[Fault] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
     names: dict[str, int] = field(default_factory=dict)
 
     def job(self, row: Row) -> Job:
@@ -76,12 +80,18 @@ class JobReader:
         driving, driving_sha256 = self._file(row, "driving_video", self.inputs.driving_video)
         driven = bool(row.cells["driving_video"])
         size = self._cell(row, "size", lambda text: cells.size(text, preset.size, preset.multiple), preset.size)
-        voice_name, language = self._voice(row)
+        markdown, spoken = self._script(row)
+        voice_name, language = self._voice(row, spoken)
+        if voice_name and spoken:
+            reader = language if audio else voice.find(voice_name).language
+            named = language if row.cells["language"] or row.cells["voice"] else ""
+            check = partial(languages.check, spoken, named, reader, audio is not None)
+            self._warn(row, self._cell(row, "script", lambda _: check(), ""))
         job = Job(
             id=self._cell(row, "id", lambda text: self._new_name(row, text), ""),
             row=row.number,
             portrait=portrait or self.home,
-            script=self._script(row, language),
+            script=markdown,
             audio=audio,
             driving_video=driving,
             voice=voice_name,
@@ -146,30 +156,40 @@ class JobReader:
             raise BadInput(f"row {first} has the same id", "Give every row an id of its own.")
         return name
 
-    def _script(self, row: Row, language: str) -> str:
-        def parse(text: str) -> str:
-            if not text:
-                return ""
-            markdown = script.fill(self.inputs.text(cells.path(text, self.home, self.allowed)), row.variables)
-            script.parse(markdown, language or "en")
-            return markdown
-
-        return self._cell(row, "script", parse, "")
-
-    def _voice(self, row: Row) -> tuple[str, str]:
-        """The voice's name and the language; each follows from the other where only one is given."""
-        language = self._cell(row, "language", cells.language, "")
+    def _script(self, row: Row) -> tuple[str, str]:
+        """The script as it is written, variables filled in, and what of it is spoken."""
 
         def parse(text: str) -> tuple[str, str]:
-            name = text or DEFAULT_VOICES.get(language, language)
+            if not text:
+                return "", ""
+            markdown = script.fill(self.inputs.text(cells.path(text, self.home, self.allowed)), row.variables)
+            return markdown, " ".join(sentence.text for sentence in script.parse(markdown).sentences)
+
+        return self._cell(row, "script", parse, ("", ""))
+
+    def _voice(self, row: Row, spoken: str) -> tuple[str, str]:
+        """The voice's name and the language: each follows from the other, and both from the script."""
+        language = self._cell(row, "language", cells.language, "")
+        if not language and not row.cells["voice"]:
+            language, doubt = languages.found(spoken)
+            self._warn(row, doubt)
+            if language and language not in voice.voices():
+                return DEFAULT_VOICES[""], language
+
+        def parse(text: str) -> tuple[str, str]:
+            name = text or DEFAULT_VOICES.get(language) or voice.for_language(language) or language
             if name.endswith(".onnx"):
                 name = str(cells.path(name, self.home, self.allowed))
-            spoken = voice.find(name).language
-            return name, language or spoken
+            found = voice.find(name).language
+            return name, language or found
 
         return self._cell(
             row, "voice" if row.cells["voice"] else "language", lambda _: parse(row.cells["voice"]), ("", "")
         )
+
+    def _warn(self, row: Row, doubt: str) -> None:
+        if doubt:
+            self.warnings.append(f"row {row.number} ({row.cells['id']}): {doubt}")
 
 
 def _contradictions(row: Row, job: Job) -> Iterator[Fault]:

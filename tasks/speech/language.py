@@ -1,4 +1,4 @@
-"""Language tags for containers: MP4 wants the three letters of ISO 639-2/T."""
+"""Language tags: their primary language, and the three letters of ISO 639-2/T that MP4 wants."""
 
 from tasks.errors import BadInput
 
@@ -16,13 +16,23 @@ titir tktuk tltgl tntsn trtur tstso tttat uguig ukukr ururd uzuzb vivie wowol xh
 _ALPHA_3 = {entry[:2]: entry[2:] for entry in _TABLE.split()}
 
 
+def primary(tag: str) -> str:
+    """The language of a tag without its country, script or variant: `en` of `en-GB`."""
+    return tag.replace("_", "-").partition("-")[0].lower()
+
+
+def names_script(tag: str) -> bool:
+    """Whether a tag names a writing system, which has four letters: `fa-Latn`."""
+    return any(len(part) == 4 and part.isalpha() for part in tag.replace("_", "-").split("-")[1:])
+
+
 def alpha_3(tag: str) -> str:
     """The three letters of a language tag: `en-GB` and `eng` are both `eng`.
 
     Raises:
         BadInput: It is no language tag. A language without an entry here is `und`, which is what containers say then.
     """
-    primary = tag.replace("_", "-").partition("-")[0].lower()
-    if not (primary.isascii() and primary.isalpha() and len(primary) in (2, 3)):
+    language = primary(tag)
+    if not (language.isascii() and language.isalpha() and len(language) in (2, 3)):
         raise BadInput(f"{tag!r} is no language: give one like 'en' or 'pt-BR'")
-    return _ALPHA_3.get(primary, "und") if len(primary) == 2 else primary
+    return _ALPHA_3.get(language, "und") if len(language) == 2 else language
