@@ -10,6 +10,7 @@ from tasks.errors import BadInput, Fault, ManifestRefused
 from tasks.job import Job, Preset
 from tasks.manifest import cells, form, languages
 from tasks.manifest.form import Row
+from tasks.media import phase
 from tasks.media.inputs import Inputs
 from tasks.speech import script, voice
 
@@ -77,6 +78,7 @@ class JobReader:
         preset = self._cell(row, "preset", lambda text: cells.preset(text, self.default_preset), self.default_preset)
         portrait, portrait_sha256 = self._file(row, "portrait", self.inputs.portrait, required=True)
         audio, audio_sha256 = self._file(row, "audio", self.inputs.recording)
+        self._warn(row, phase.check(audio) if audio else "")
         driving, driving_sha256 = self._file(row, "driving_video", self.inputs.driving_video)
         driven = bool(row.cells["driving_video"])
         size = self._cell(row, "size", lambda text: cells.size(text, preset.size, preset.multiple), preset.size)

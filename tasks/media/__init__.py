@@ -2,6 +2,7 @@
 
     ffmpeg.py            ffmpeg commands, the only module that starts a program
     decode.py            customers' audio and video, decoded in process with PyAV
+    phase.py             stereo recordings whose channels cancel each other in mono
     inputs.py            customers' files, checked before anything is rendered
     lossless.py          the lossless video between the stages
     loudness.py          loudness (EBU R128), music under the voice

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from tasks.errors import BadInput
-from tasks.media import decode
+from tasks.media import decode, phase
 from tasks.records.store import digest_file
 
 MIN_PORTRAIT_PX = 128
@@ -44,7 +44,7 @@ class Inputs:
         """The digest of a recording.
 
         Raises:
-            BadInput: When it is not audio, is empty or silent.
+            BadInput: When it is not audio, is empty or silent, or its channels cancel each other.
         """
         return _once(self._recordings, path, _recording)
 
@@ -109,6 +109,7 @@ def _portrait(path: Path) -> str:
 
 
 def _recording(path: Path) -> str:
+    phase.check(path)
     samples = decode.decode_audio(path, CHECK_RATE_HZ)
     length_ms = len(samples) * 1000 // CHECK_RATE_HZ
     if length_ms < MIN_SOUND_MS:
