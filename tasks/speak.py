@@ -19,7 +19,7 @@ from tasks.errors import BadInput, retry_helps
 from tasks.job import FPS, OVERLAP_FRAMES, SAMPLE_RATE, SILENCE_FRAMES, Chapter, Job, Speech, Word, WordSource
 from tasks.media.decode import decode_audio
 from tasks.records.store import check_digest
-from tasks.speech import script, transcribe, voice
+from tasks.speech import script, transcribe, voice, writing
 from tasks.speech.align import WordTimer, align
 from tasks.speech.features import RATE
 from tasks.speech.normalise import normalise
@@ -58,16 +58,17 @@ def play(job: Job, recording: Path, wav: Path) -> Speech:
     with programme(wav) as sound:
         sound.add(decode_audio(recording, SAMPLE_RATE))
     speech = Speech(wav, sound.frames, cuts_of(sound.levels), tuple(sound.levels), language=job.language)
-    if job.script and job.language.lower() in voice.voices():
-        return _aligned(job, recording, speech)
-    if not job.script and (model := transcribe.weights()):
+    if job.script:
+        text = script.parse(job.script, job.language)
+        readable = voice.for_language(job.language) and writing.is_read(" ".join(text.words), job.language)
+        return _aligned(job, text, recording, speech) if readable else speech
+    if model := transcribe.weights():
         words = transcribe.transcribe(decode_audio(recording, RATE), job.language, model)
         return replace(speech, words=words, source=WordSource.TRANSCRIBED if words else WordSource.NONE)
     return speech
 
 
-def _aligned(job: Job, recording: Path, speech: Speech) -> Speech:
-    text = script.parse(job.script, job.language)
+def _aligned(job: Job, text: Script, recording: Path, speech: Speech) -> Speech:
     found = align(text, decode_audio(recording, RATE), job.language, _whisper_timer(job.language))
     starts = {word.sentence: word.start_ms for word in reversed(found.words)}
     return replace(

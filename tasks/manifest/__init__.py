@@ -4,6 +4,7 @@
     workbook.py          Excel workbooks: the cells of a sheet as text
     header.py            the names of the columns
     cells.py             the cells: text in, checked values out
+    languages.py         the language of a row's script, and whether its voice can read it
     intake.py            rows to jobs, with the files that they name
     training_videos.py   the CSV of videos that `actalker train --footage` reads
 

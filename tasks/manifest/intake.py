@@ -2,13 +2,15 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from tasks.errors import BadInput, Fault, ManifestRefused
 from tasks.job import Job, Preset
-from tasks.manifest import cells, form, header
+from tasks.manifest import cells, form, header, languages
 from tasks.manifest.form import Row
+from tasks.media import phase
 from tasks.media.inputs import Inputs
 from tasks.speech import limits, script, variables, voice
 
@@ -94,15 +96,22 @@ class JobReader:
         preset = self._cell(row, "preset", lambda text: cells.preset(text, self.default_preset), self.default_preset)
         portrait, portrait_sha256 = self._file(row, "portrait", self.inputs.portrait, required=True)
         audio, audio_sha256 = self._file(row, "audio", self.inputs.recording)
+        self._warn(row, phase.check(audio) if audio else "")
         driving, driving_sha256 = self._file(row, "driving_video", self.inputs.driving_video)
         driven = bool(row.cells["driving_video"])
         size = self._cell(row, "size", lambda text: cells.size(text, preset.size, preset.multiple), preset.size)
-        voice_name, language = self._voice(row)
+        markdown, spoken = self._script(row)
+        voice_name, language = self._voice(row, spoken)
+        if voice_name and spoken:
+            reader = language if audio else voice.find(voice_name).language
+            named = language if row.cells["language"] or row.cells["voice"] else ""
+            check = partial(languages.check, spoken, named, reader, audio is not None)
+            self._warn(row, self._cell(row, "script", lambda _: check(), ""))
         return Job(
             id=self._cell(row, "id", lambda text: self._new_name(row, text), ""),
             row=row.place,
             portrait=portrait or self.home,
-            script=self._script(row, language),
+            script=markdown,
             audio=audio,
             driving_video=driving,
             voice=voice_name,
@@ -168,18 +177,6 @@ class JobReader:
             raise BadInput(f"row {first} has the same id", "Give every row an id of its own.")
         return name
 
-    def _script(self, row: Row, language: str) -> str:
-        def parse(text: str) -> str:
-            if not text:
-                return ""
-            written = self.inputs.text(cells.script_path(text, self.home, self.allowed))
-            markdown = self._filled(row, written, limits.MAX_CHARACTERS)
-            limits.check(markdown)
-            script.parse(markdown, language or "en")
-            return markdown
-
-        return self._cell(row, "script", parse, "")
-
     def _filled(self, row: Row, text: str, limit: int) -> str:
         """A text with its variables filled in, each of which is looked at like any cell."""
         names = variables.names_in(text)
@@ -189,20 +186,42 @@ class JobReader:
                 self._cell(row, name, str, "")
         return variables.fill(text, row.variables, limit)
 
-    def _voice(self, row: Row) -> tuple[str, str]:
-        """The voice's name and the language; each follows from the other where only one is given."""
-        language = self._cell(row, "language", cells.language, "")
+    def _script(self, row: Row) -> tuple[str, str]:
+        """The script as it is written, variables filled in, and what of it is spoken."""
 
         def parse(text: str) -> tuple[str, str]:
-            name = text or DEFAULT_VOICES.get(language, language)
+            if not text:
+                return "", ""
+            written = self.inputs.text(cells.script_path(text, self.home, self.allowed))
+            markdown = self._filled(row, written, limits.MAX_CHARACTERS)
+            limits.check(markdown)
+            return markdown, " ".join(sentence.text for sentence in script.parse(markdown).sentences)
+
+        return self._cell(row, "script", parse, ("", ""))
+
+    def _voice(self, row: Row, spoken: str) -> tuple[str, str]:
+        """The voice's name and the language: each follows from the other, and both from the script."""
+        language = self._cell(row, "language", cells.language, "")
+        if not language and not row.cells["voice"]:
+            language, doubt = languages.found(spoken)
+            self._warn(row, doubt)
+            if language and language not in voice.voices():
+                return DEFAULT_VOICES[""], language
+
+        def parse(text: str) -> tuple[str, str]:
+            name = text or DEFAULT_VOICES.get(language) or voice.for_language(language) or language
             if name.endswith(".onnx"):
                 name = str(cells.path(name, self.home, self.allowed))
-            spoken = voice.find(name).language
-            return name, language or spoken
+            found = voice.find(name).language
+            return name, language or found
 
         return self._cell(
             row, "voice" if row.cells["voice"] else "language", lambda _: parse(row.cells["voice"]), ("", "")
         )
+
+    def _warn(self, row: Row, doubt: str) -> None:
+        if doubt:
+            self.warnings.append(f"row {row.number} ({row.cells['id']}): {doubt}")
 
 
 def _doubt(job: Job) -> str:

@@ -3,6 +3,7 @@
     ffmpeg.py            ffmpeg commands, the only module that starts a program
     decode.py            customers' audio and video, decoded in process with PyAV
     images.py            customers' images, in a few named formats
+    phase.py             stereo recordings whose channels cancel each other in mono
     inputs.py            customers' files, checked before anything is rendered
     lossless.py          the lossless video between the stages
     timed_text.py        the caption track of MP4

@@ -221,6 +221,22 @@ def audio_blocks(path: Path, rate: int) -> Iterator[NDArray[np.int16]]:
         raise BadInput(f"{str(path)!r} holds no samples: record it again")
 
 
+def stereo_blocks(path: Path, rate: int) -> Iterator[NDArray[np.int16]]:
+    """The two channels of the first sound track, piece by piece; nothing when it has not two.
+
+    Yields:
+        (2, samples) at `rate`.
+
+    Raises:
+        BadInput: As `probe`; or it is damaged.
+    """
+    with _opened(path) as (container, _):
+        if container.streams.audio and container.streams.audio[0].codec_context.channels == 2:
+            resampler = av.AudioResampler(format="s16p", layout="stereo", rate=rate)
+            for piece in _resampled(container, resampler):
+                yield np.asarray(piece.to_ndarray(), np.int16)
+
+
 def _resampled(container: InputContainer, resampler: av.AudioResampler) -> Iterator[av.AudioFrame]:
     decoded = False
     for frame in container.decode(audio=0):

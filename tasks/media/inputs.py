@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from tasks.errors import BadInput
-from tasks.media import decode
+from tasks.media import decode, phase
 from tasks.media.images import read_image
 from tasks.records.store import digest_file
 
@@ -42,7 +42,7 @@ class Inputs:
         """The digest of a recording.
 
         Raises:
-            BadInput: When it is not audio, is empty or silent.
+            BadInput: When it is not audio, is empty or silent, or its channels cancel each other.
         """
         return _once(self._recordings, path, _recording)
 
@@ -84,6 +84,7 @@ def _portrait(path: Path) -> str:
 
 
 def _recording(path: Path) -> str:
+    phase.check(path)
     samples = peak = 0
     for block in decode.audio_blocks(path, CHECK_RATE_HZ):
         samples += len(block)

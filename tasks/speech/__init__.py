@@ -21,6 +21,8 @@
     transcribe.py   Whisper: words of a recording that has no script
     programme.py    the sound of a whole video on disk, its levels and pauses
     language.py     language tags
+    writing.py      writing systems: which letters a text has, and which voices read them
+    identify.py     language identification: which language a text is written in
 
 May import `job` and `errors`.
 """

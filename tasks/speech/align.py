@@ -152,7 +152,7 @@ def align(script: Script, samples: NDArray[np.int16], language: str, word_timer:
 
 def _fitting_reader(sentences: Sequence[tuple[str, ...]], samples: NDArray[np.int16], language: str) -> Voice:
     """The variant of the voice that sounds most like the beginning of the recording."""
-    readers = [voice.find(language + variant) for variant in VARIANTS]
+    readers = [voice.find((voice.for_language(language) or language) + variant) for variant in VARIANTS]
     return min(readers, key=lambda reader: _place(_read(sentences, reader), samples, 0, 1.0).misfit())
 
 

@@ -20,6 +20,16 @@ _RIGHT_TO_LEFT: Final = frozenset({"ar", "fa", "he", "ku", "ps", "sd", "ug", "ur
 _ALPHA_3 = {entry[:2]: entry[2:] for entry in _TABLE.split()}
 
 
+def primary(tag: str) -> str:
+    """The language of a tag without its country, script or variant: `en` of `en-GB`."""
+    return tag.replace("_", "-").partition("-")[0].lower()
+
+
+def names_script(tag: str) -> bool:
+    """Whether a tag names a writing system, which has four letters: `fa-Latn`."""
+    return any(len(part) == 4 and part.isalpha() for part in tag.replace("_", "-").split("-")[1:])
+
+
 def alpha_3(tag: str) -> str:
     """The three letters of a language tag: `en-GB` and `eng` are both `eng`.
 
@@ -35,8 +45,3 @@ def alpha_3(tag: str) -> str:
 def is_right_to_left(tag: str) -> bool:
     """Whether a language is written from right to left."""
     return primary(tag) in _RIGHT_TO_LEFT
-
-
-def primary(tag: str) -> str:
-    """The language of a tag, without script and region: `en-GB` and `en_us` are both `en`."""
-    return tag.replace("_", "-").partition("-")[0].lower()

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from tasks.errors import BadInput
 from tasks.job import SAMPLE_RATE
 from tasks.speech import espeak, piper
+from tasks.speech.language import primary
 from tasks.speech.sentences import join
 
 WORDS_PER_MINUTE: Final = 150
@@ -130,6 +131,12 @@ def find(name: str) -> Voice:
     if not _SLOWEST <= speed <= _FASTEST:
         raise BadInput(f"voice {name!r} speaks {speed} words per minute; {_SLOWEST} to {_FASTEST} are possible")
     return EspeakVoice(name, language, variant, speed)
+
+
+def for_language(tag: str) -> str:
+    """The voice of a language tag: its own, or else that of the language without country and script; empty: none."""
+    name = tag.lower().replace("_", "-")
+    return next((known for known in (name, primary(name)) if known in voices()), "")
 
 
 def voices() -> tuple[str, ...]:

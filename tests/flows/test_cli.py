@@ -14,7 +14,7 @@ from tasks.job import Preset
 from tasks.manifest.intake import CheckedManifest
 from tasks.media import inputs
 from tasks.records.journal import BatchEnded, BatchStarted
-from tests.course import write_manifest
+from tests.course import write_manifest, write_portrait
 from tests.tasks.picture.test_photograph import PHOTOGRAPH
 
 
@@ -103,6 +103,17 @@ def test_a_photograph_for_the_demo_network_is_warned_of_but_not_refused(
     assert code == 0
     assert "row 2 (grace): the portrait looks like a photograph" in output
     assert "looks like" not in run(monkeypatch, capsys, "check", manifest, "--preset", "still")[1]
+
+
+def test_a_script_that_is_hardly_in_the_named_language_is_warned_of(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    write_portrait(tmp_path / "p.png")
+    (tmp_path / "m.csv").write_text("id,portrait,script,language\na,p.png,a.md,en\nb,p.png,a.md,\n")
+    (tmp_path / "a.md").write_text("Guten Morgen. Heute lernen wir, was ein Haushaltsplan ist.")
+    code, output = run(monkeypatch, capsys, "check", tmp_path / "m.csv", "--preset", "still")
+    assert code == 0
+    assert output == "row 2 (a): its script is far more probably in 'de' than in 'en'\n2 rows, no fault.\n"
 
 
 def test_a_submitted_manifest_and_its_files_are_read_once(

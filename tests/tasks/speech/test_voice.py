@@ -61,6 +61,22 @@ def test_names_of_voices(name: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("tag", "name"),
+    [
+        ("de", "de"),
+        ("de-AT", "de"),
+        ("zh-Hans-CN", "zh"),
+        ("pt_BR", "pt-br"),
+        ("zh-yue", "zh-yue"),
+        ("fo", ""),
+        ("", ""),
+    ],
+)
+def test_the_voice_of_a_language_tag(tag: str, name: str) -> None:
+    assert voice.for_language(tag) == name
+
+
+@pytest.mark.parametrize(
     ("name", "message"),
     [
         ("en-uk", "did you mean.*en-us"),
