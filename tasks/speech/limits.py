@@ -9,8 +9,8 @@ from typing import Final
 
 from tasks.errors import BadInput
 
-MAX_CHARACTERS: Final = 200_000
-"""About four hours of speech."""
+MAX_CHARACTERS: Final = 150_000
+"""About three hours of speech."""
 MAX_LINES: Final = 20_000
 MAX_BRACKETS: Final = 20_000
 MAX_BLANKS: Final = 1_000

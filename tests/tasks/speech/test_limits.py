@@ -84,10 +84,10 @@ def test_no_script_is_read_for_more_than_five_seconds(name: str) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("a" * 200_001, "longer than 200,000 characters"),
+        ("a" * 150_001, "longer than 150,000 characters"),
         ("a\n" * 20_001, "more than 20,000 lines"),
         ("[" * 20_001, "more than 20,000 opening brackets"),
-        ("![a](b) " * 20_001, "more than 20,000 opening brackets"),
+        ("[a](b)" * 20_001, "more than 20,000 opening brackets"),
         ("a" + " " * 1001 + "b", "1,000 blanks in a row"),
         ("a" + "\t " * 501 + "b", "1,000 blanks in a row"),
         ("a" + "\n" * 1001 + "b", "1,000 blanks in a row"),
@@ -102,6 +102,6 @@ def test_what_nobody_writes_is_refused(text: str, says: str) -> None:
 
 
 def test_what_people_write_is_far_from_the_limits() -> None:
-    limits.check("[smiles] So it is: **three** [links](https://example.org) a line, [pause 1s] for an hour.\n\n" * 2000)
+    limits.check("[smiles] So it is: **three** [links](https://example.org) a line, [pause 1s] for an hour.\n\n" * 1500)
     limits.check("Việt Nam, שָׁלוֹם, हिन्दी, t̪ʰ, e\u0301\u0323. " * 4000)
     limits.check("| a " + " " * 900 + "|\n")
