@@ -1,12 +1,15 @@
 """The command's edges: what it refuses and how, and what it prints without rendering anything."""
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
+from actalker.training import evaluation
+from actalker.training.scores import ClipScores, Table
 from flows import observer
 from flows.cli import main
 from flows.options import DEMO_CHECKPOINT, RenderOptions
@@ -73,10 +76,18 @@ def test_the_bundled_checkpoint_is_whole(monkeypatch: pytest.MonkeyPatch, capsys
 def test_scores_of_a_few_clips_are_shown_and_do_not_replace_the_table(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """Judged already: tests/actalker/test_demo_checkpoint.py does it, test_evaluation.py in processes of their own."""
+
+    def evaluate(checkpoint: Path, clips: int, frames: int, on_clip: Callable[[ClipScores], None]) -> Table:
+        row = ClipScores(**dict.fromkeys(ClipScores.__dataclass_fields__, 0.75))  # type: ignore[arg-type]
+        on_clip(row)
+        return Table((row,) * clips)
+
+    monkeypatch.setattr(evaluation, "evaluate", evaluate)
     table = (DEMO_CHECKPOINT / "evaluation.md").read_text()
-    code, output = run(monkeypatch, capsys, "evaluate", "--clips", "1", "--frames", "30")
+    code, output = run(monkeypatch, capsys, "evaluate", "--clips", "2", "--frames", "30")
     assert code == 0
-    assert "| audio_open | " in output
+    assert "| audio_open | 0.750 | " in output
     assert (DEMO_CHECKPOINT / "evaluation.md").read_text() == table
 
 

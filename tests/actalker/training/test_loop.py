@@ -12,57 +12,28 @@ import torch
 
 from actalker.training.loop import Run, Schedule, averaged_weights, save_initial_weights
 from tests.actalker.rounding import rounding
+from tests.actalker.training.fit_line import STEPS, fit
 from tests.actalker.weights_by_rule import relative_error
-
-PROGRAM = """
-import sys, time
-from pathlib import Path
-import torch
-from torch import nn
-from actalker.training.loop import Run, Schedule
-
-torch.set_num_threads(1)
-
-class Fit:
-    def __init__(self):
-        torch.manual_seed(0)
-        self.net = nn.Sequential(nn.Linear(8, 32), nn.Dropout(0.2), nn.Linear(32, 1))
-
-    def module(self):
-        return self.net
-
-    def loss(self, step):
-        x = torch.randn(16, 8, generator=torch.Generator().manual_seed(step))
-        loss = (self.net(x) - x.sum(1, keepdim=True)).square().mean()
-        time.sleep(float(sys.argv[2]))
-        return loss, {}
-
-schedule = Schedule(steps=120, learning_rate=1e-2, warmup_steps=10)
-Run(Fit(), schedule, Path(sys.argv[1])).train(save_every_s=0.05, log_every=5)
-"""
-
-
-def _start(folder: Path, pause_s: float) -> "subprocess.Popen[bytes]":
-    return subprocess.Popen([sys.executable, "-c", PROGRAM, str(folder), str(pause_s)])
+from tests.course import ROOT
 
 
 def test_a_run_killed_again_and_again_ends_as_the_uninterrupted_one(tmp_path: Path) -> None:
     whole, broken = tmp_path / "whole", tmp_path / "broken"
-    assert _start(whole, 0).wait() == 0
+    fit(whole)
+    command = [sys.executable, "-m", "tests.actalker.training.fit_line", str(broken), "0.03"]
     kills = 0
     while kills < 2:
-        process = _start(broken, 0.03)
-        before = _step(broken)
-        while process.poll() is None and _step(broken) <= before:
-            time.sleep(0.05)
-        if process.poll() is None:
-            os.kill(process.pid, signal.SIGKILL)
-            kills += 1
-        process.wait()
-    assert _step(broken) < 120  # it really was stopped on the way
-    assert _start(broken, 0).wait() == 0
+        with subprocess.Popen(command, cwd=ROOT) as process:
+            before = _step(broken)
+            while process.poll() is None and _step(broken) <= before:
+                time.sleep(0.05)
+            if process.poll() is None:
+                os.kill(process.pid, signal.SIGKILL)
+                kills += 1
+    assert 0 < _step(broken) < STEPS  # it really was stopped on the way
+    fit(broken)
     one, two = (torch.load(folder / "state.pt", weights_only=True) for folder in (whole, broken))
-    assert one["step"] == two["step"] == 120
+    assert one["step"] == two["step"] == STEPS
     for part in ("weights", "average"):
         assert all(torch.equal(one[part][name], two[part][name]) for name in one[part])
     logs = [[json.loads(line) for line in (f / "metrics.jsonl").read_text().splitlines()] for f in (whole, broken)]
@@ -123,7 +94,6 @@ def test_given_weights_are_averaged_by_name_whatever_their_order(tmp_path: Path)
 
 
 def _work(rank: int, folder: Path, port: int) -> None:
-    torch.set_num_threads(1)
     torch.distributed.init_process_group("gloo", f"tcp://127.0.0.1:{port}", rank=rank, world_size=2)
     Run(_Line(), Schedule(steps=30, learning_rate=0.1, warmup_steps=1, weight_decay=0), folder).train()
     torch.distributed.destroy_process_group()
@@ -141,7 +111,11 @@ def test_two_workers_take_the_steps_of_one_with_both_batches(tmp_path: Path) -> 
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    torch.multiprocessing.spawn(_work, (tmp_path / "two", port), nprocs=2)
+    other = torch.multiprocessing.get_context("spawn").Process(target=_work, args=(1, tmp_path / "two", port))
+    other.start()
+    _work(0, tmp_path / "two", port)
+    other.join()
+    assert other.exitcode == 0
     Run(_TwoLines(), Schedule(steps=30, learning_rate=0.1, warmup_steps=1, weight_decay=0), tmp_path / "one").train()
     two, one = (averaged_weights(tmp_path / name)["weight"] for name in ("two", "one"))
     assert relative_error(two, one) < rounding(30 * 64)  # steps of 64 examples, added up in two parts or in one
