@@ -1,8 +1,10 @@
 # The two commands are `make demo` and `make test`; both install what they need into .venv first.
 PYTHON ?= python3
 BIN := .venv/bin
+WORKERS ?= 2
+SIDE_BY_SIDE := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
-.PHONY: install demo test test-slow test-campaign test-browser bench lint lock clean
+.PHONY: install demo test test-without-avx test-slow test-campaign test-browser bench lint lock clean
 
 install: .venv/installed
 
@@ -18,7 +20,12 @@ demo: install
 	$(BIN)/actalker submit examples/course/manifest.csv --workspace demo
 
 test: install
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE)
+
+# What compares numbers, bytes or keys, on the instructions that every x86-64 processor has.
+test-without-avx: install
+	$(BIN)/python -m tests.without_avx $(BIN)/python -m pytest $(SIDE_BY_SIDE) \
+		-m "numeric and not slow and not bench and not browser and not gpu"
 
 test-slow: install
 	$(BIN)/python -m pytest -m slow --timeout 3600

@@ -1,4 +1,7 @@
-"""What all tests share: a quiet Prefect, and one Prefect server for those that run whole batches."""
+"""What all tests share: a quiet Prefect, a Prefect server for those that run whole batches, a reader of faces.
+
+`make test` runs files side by side in two processes, each with one thread: see CONTRIBUTING.md.
+"""
 
 import os
 import signal
@@ -21,10 +24,41 @@ if TYPE_CHECKING:
 
 os.environ.update(QUIET_AND_OFFLINE)  # before any test module imports Prefect
 
+ONE_THREAD = dict.fromkeys(
+    (
+        "OMP_NUM_THREADS",  # torch
+        "OPENBLAS_NUM_THREADS",
+        "NUMBA_NUM_THREADS",
+        "OPENCV_FOR_THREADS_NUM",
+    ),
+    "1",
+)
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Beside other work, OpenMP's threads spend more time waiting for each other, at full speed, than computing.
+    os.environ.update(ONE_THREAD, OMP_WAIT_POLICY="passive")
+
 # A shell has what it starts in the background ignore SIGINT, and what the tests start would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SERVER_START_LIMIT_S = 120
+
+LONGEST_FIRST = (
+    "tests/test_end_to_end.py",
+    "tests/actalker/test_demo_checkpoint.py",
+    "tests/flows/test_pipeline_evaluation.py",  # these three share the reader
+    "tests/actalker/puppet/test_measure.py",
+    "tests/actalker/training/test_loop.py",
+    "tests/tasks/pool/",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files first, so that no process is left with one while the other has nothing to do."""
+
+    def place(item: pytest.Item) -> int:
+        return next((k for k, start in enumerate(LONGEST_FIRST) if item.nodeid.startswith(start)), len(LONGEST_FIRST))
+
+    items.sort(key=place)  # keeps the order of the others
 
 
 @pytest.fixture(scope="module")
