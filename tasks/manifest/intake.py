@@ -93,6 +93,7 @@ class JobReader:
         return job
 
     def _read(self, row: Row) -> Job:
+        faults = len(self.faults)
         preset = self._cell(row, "preset", lambda text: cells.preset(text, self.default_preset), self.default_preset)
         portrait, portrait_sha256 = self._file(row, "portrait", self.inputs.portrait, required=True)
         audio, audio_sha256 = self._file(row, "audio", self.inputs.recording)
@@ -102,7 +103,7 @@ class JobReader:
         size = self._cell(row, "size", lambda text: cells.size(text, preset.size, preset.multiple), preset.size)
         markdown, spoken = self._script(row)
         voice_name, language = self._voice(row, spoken)
-        if voice_name and spoken:
+        if voice_name and spoken and len(self.faults) == faults:  # else letters may be a spreadsheet's, and no script's
             reader = language if audio else voice.find(voice_name).language
             named = language if row.cells["language"] or row.cells["voice"] else ""
             check = partial(languages.check, spoken, named, reader, audio is not None)

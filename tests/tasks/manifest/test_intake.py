@@ -269,7 +269,7 @@ def test_a_script_is_limited_with_its_variables_filled_in(course: Path) -> None:
     )
     (course / "long.md").write_text("A word. " * 140_000)
     assert "larger than 1 MiB" in told(course, "id,portrait,script", "a,p.png,long.md")
-    (course / "brackets.md").write_text("![" * 90_000)
+    (course / "brackets.md").write_text("![" * 40_000)
     assert "opening brackets" in told(course, "id,portrait,script", "a,p.png,brackets.md")
 
 
