@@ -22,7 +22,7 @@ from flows.attempts import AttemptRecorder, close_interrupted
 from flows.batch_name import batch_name, finishing_settings, kept_files
 from flows.options import FinishingOptions, RenderOptions
 from flows.video import make_video
-from tasks.errors import Infrastructure
+from tasks.errors import Infrastructure, WordsNotFound
 from tasks.job import Job, Outcome
 from tasks.manifest.intake import CheckedManifest
 from tasks.media import ffmpeg, processes
@@ -249,6 +249,8 @@ def _video_of(row: RowContext, state: State[VideoEnded]) -> VideoEnded:
     for segment in row.segments:
         row.batch.journal.write(row.segment_ended(segment, row.clip_of(segment)))
     video = replace(row.video_ended(Outcome.FAILED), error_class=type(error).__name__, error=str(error))
+    if isinstance(error, WordsNotFound):
+        video = replace(video, measured={"words_found": error.share})
     row.batch.journal.write(video)
     return video
 

@@ -92,6 +92,8 @@ def assemble(
         files["mp4"] = publish(video, target / f"{job.id}.mp4")
     measured = {"picture_longer_than_sound_ms": lead_ms, "chapters": len(marks), **_figures(level)}
     measured |= {"captions": len(subtitles.captions), "violations": len(subtitles.violations)}
+    if speech.words_found is not None:
+        measured["words_found"] = speech.words_found
     doubts = photograph.warning(job), level.off_target(TARGETS[options.sound]), *_undrawable(subtitles, options)
     notes = (*subtitles.notes, *filter(None, doubts))
     return Finished(files, speech.frames, digest_file(files["mp4"]), measured, notes)

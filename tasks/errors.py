@@ -2,7 +2,8 @@
 
     ActalkerError
     ├── BadInput              the customer's file or cell is at fault          never retried
-    │   └── ManifestRefused   the faults of a whole manifest, all in one go
+    │   ├── ManifestRefused   the faults of a whole manifest, all in one go
+    │   └── WordsNotFound     a recording says other words than its script
     ├── Infrastructure        a machine, a process or a network is at fault    retried elsewhere
     │   ├── WorkerLost        an actor, its process or its node died
     │   ├── TimedOut          a tool or a segment took longer than its limit
@@ -42,6 +43,22 @@ class BadInput(ActalkerError):
 
     def __str__(self) -> str:
         return f"{self.problem}. {self.remedy}" if self.remedy else self.problem
+
+
+class WordsNotFound(BadInput):
+    """A recording says other words than its script.
+
+    Args:
+        share: Of the script's words that were found in the recording, 0 to 1.
+        least: The share that is needed.
+    """
+
+    def __init__(self, share: float, least: float) -> None:
+        Exception.__init__(self, share, least)
+        self.share = share
+        found, needed = f"{int(100 * share)} % of the script's words", f"{int(100 * least)} %"
+        self.problem = f"only {found} are found in the recording; at least {needed} are needed"
+        self.remedy = "Check that recording and script belong together, in this order, and that the language is theirs."
 
 
 class Infrastructure(ActalkerError):

@@ -125,6 +125,7 @@ class Speech:
         levels: The loudness of every frame, in whole dBFS, at least -120. A frame without sound has -120.
         words: In time order; empty when nobody knows the words (`source` is NONE).
         unspoken: Words of the script that were not found in the recording.
+        words_found: The share of the script's words that were found, 0 to 1; None where no recording was searched.
     """
 
     wav: Path
@@ -136,6 +137,7 @@ class Speech:
     language: str = "en"
     source: WordSource = WordSource.NONE
     unspoken: tuple[str, ...] = ()
+    words_found: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ import soxr
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from tasks.errors import BadInput, retry_helps
+from tasks.errors import BadInput, WordsNotFound, retry_helps
 from tasks.job import FPS, OVERLAP_FRAMES, SAMPLE_RATE, SILENCE_FRAMES, Chapter, Job, Speech, Word, WordSource
 from tasks.media.decode import decode_audio
 from tasks.records.store import check_digest
@@ -31,6 +31,8 @@ MS_PER_FRAME: Final = 1000 // FPS
 LEAD_FRAMES: Final = OVERLAP_FRAMES + SILENCE_FRAMES
 GAP_FRAMES: Final = {Ends.SENTENCE: 12, Ends.PARAGRAPH: 18, Ends.SECTION: 25}
 """All are at least `MIN_PAUSE_FRAMES`."""
+LEAST_WORDS_FOUND: Final = 0.5
+"""The share of a script's words that has to be found in its recording, or the row fails."""
 
 
 @task(
@@ -46,6 +48,7 @@ def speak(job: Job, work: Path) -> Speech:
 
     Raises:
         BadInput: The script has nothing to say, the voice is unknown, or it cannot pronounce a sentence.
+        WordsNotFound: The recording is of another script.
     """
     work.mkdir(parents=True, exist_ok=True)
     wav = work / "programme.wav"
@@ -70,13 +73,16 @@ def play(job: Job, recording: Path, wav: Path) -> Speech:
 
 def _aligned(job: Job, text: Script, recording: Path, speech: Speech) -> Speech:
     found = align(text, decode_audio(recording, RATE), job.language, _whisper_timer(job.language))
+    if found.share < LEAST_WORDS_FOUND:
+        raise WordsNotFound(found.share, LEAST_WORDS_FOUND)
     starts = {word.sentence: word.start_ms for word in reversed(found.words)}
     return replace(
         speech,
         words=found.words,
         chapters=_chapters(text, starts),
-        source=WordSource.ALIGNED if found.words else WordSource.NONE,
+        source=WordSource.ALIGNED,
         unspoken=found.unspoken,
+        words_found=found.share,
     )
 
 
@@ -132,7 +138,7 @@ def _spans_ms(sentence: Sentence, utterance: Utterance, language: str) -> Sequen
     heard = soxr.resample(utterance.samples.astype(np.float32), SAMPLE_RATE, RATE).astype(np.int16)
     # Alignment learns from a recording's pauses what silence is; a lone sentence has none.
     rest_ms = len(heard) * 1000 // RATE // 4
-    words = align(Script((sentence,)), np.pad(heard, rest_ms * RATE // 1000), language).words
+    words = align(Script((sentence,)), np.pad(heard, rest_ms * RATE // 1000), language, certain=True).words
     if not words:
         raise BadInput(f"the voice's words cannot be found in what it says: {sentence.text!r}")
     return [(max(0, word.start_ms - rest_ms), word.end_ms - rest_ms) for word in words]

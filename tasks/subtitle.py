@@ -78,7 +78,9 @@ def _notes(job: Job, speech: Speech, violations: Sequence[Violation], profile: s
     if speech.source is WordSource.NONE:
         notes.append(f"there are no captions: {_why_no_words(job, speech)}")
     if speech.unspoken:
-        notes.append(f"{len(speech.unspoken)} words of the script were not heard: {_some(speech.unspoken, ' ')}")
+        count = len(speech.unspoken) + len(speech.words)
+        lost = f"{len(speech.unspoken)} of {count} words of the script were not heard in the recording"
+        notes.append(f"{lost}: {_some(speech.unspoken, ' ')}")
     if violations:
         faults = _some([str(fault) for fault in violations], "; ")
         notes.append(f"{len(violations)} times the captions cannot keep to the profile {profile!r}: {faults}")
@@ -86,8 +88,6 @@ def _notes(job: Job, speech: Speech, violations: Sequence[Violation], profile: s
 
 
 def _why_no_words(job: Job, speech: Speech) -> str:
-    if speech.unspoken:
-        return "nothing of the script is heard in the recording"
     if job.script:
         return f"nobody here can read {speech.language!r} to find the words of the script in the recording"
     return f"the recording has no script, and {transcribe.VARIABLE} names no Whisper weights that could hear its words"

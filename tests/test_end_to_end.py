@@ -31,6 +31,7 @@ from tests.course import (
     rendered,
     wait_for,
     write_manifest,
+    write_portrait,
 )
 
 EXAMPLE = ROOT / "examples" / "course"
@@ -116,6 +117,8 @@ def test_the_ledger_answers_what_each_video_was_made_from_and_what_it_cost(works
     assert {row[1:5] for row in answer} == {("done", "drawn-portrait", 64, True)}
     assert [row[7] for row in answer] == ["synthesiser", "aligned", "synthesiser", "synthesiser"]
     assert all((workspace / row[5]).is_file() for row in answer)
+    query = "select job_id, measured['words_found'] as share from '{}/ledger/videos/**/*.parquet' where share not null"
+    assert duckdb.sql(query.format(workspace)).fetchall() == [("lesson-2", 1.0)]
 
 
 def test_rows_that_share_sentences_share_segments(workspace: Path) -> None:
@@ -169,6 +172,23 @@ print(state.message)
     (ended,) = events(tmp_path / "w", "VideoEnded")
     assert ended["error_class"] == "BadInput"
     assert "p.png was changed after it was checked" in str(ended["error"])
+
+
+def test_a_recording_of_another_script_fails_its_row_and_the_ledger_has_the_share(
+    tmp_path: Path, prefect_server: str
+) -> None:
+    """Two files of a course were mixed up: the script is another lesson's."""
+    write_portrait(tmp_path / "p.png")
+    shutil.copy(next((EXAMPLE / "recordings").iterdir()), tmp_path / "take.ogg")
+    (tmp_path / "cats.md").write_text("Cats sleep for most of the day, and hunt at night. A dog goes out in the rain.")
+    (tmp_path / "m.csv").write_text("id,portrait,script,audio,language,size\nmixed-up,p.png,cats.md,take.ogg,en,128\n")
+    code, output = finished(submit(tmp_path, tmp_path / "w", prefect_server, "m.csv"))
+    assert code == 3, output
+    (ended,) = events(tmp_path / "w", "VideoEnded")
+    assert ended["error_class"] == "WordsNotFound"
+    assert "only 0 % of the script's words are found in the recording" in str(ended["error"])
+    assert "Check that recording and script belong together" in str(ended["error"])
+    assert ended["measured"] == {"words_found": 0}
 
 
 def test_one_edited_sentence_costs_one_segment(workspace: Path, course: Path, prefect_server: str) -> None:

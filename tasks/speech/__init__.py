@@ -16,6 +16,7 @@
     espeak.py       espeak-ng
     piper.py        Piper voices
     align.py        forced alignment: where the words of a script are in a recording
+    fit.py          how well a sentence fits where it was laid, and how well it has to
     dtw.py          dynamic time warping, for the alignment
     features.py     spectral features, for the alignment
     transcribe.py   Whisper: words of a recording that has no script

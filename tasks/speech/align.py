@@ -16,6 +16,7 @@ import soxr
 from numpy.typing import NDArray
 
 from tasks.job import SAMPLE_RATE, Word
+from tasks.speech import fit as sentence_fit
 from tasks.speech import voice
 from tasks.speech.dtw import WarpingPath, align_features
 from tasks.speech.features import HOP, MS_PER_FRAME, RATE, Features, features
@@ -36,12 +37,6 @@ _REST_MS: Final = 300
 _MARGIN_MS: Final = 200
 _FARTHEST_MS: Final = 200
 
-# What a frame of a sentence costs on average: 0.5 to 0.6 where a person says it, 0.6 to 0.7 where the person says
-# something else, 0.75 up in noise; 0.2 and 0.6 where another synthesised voice does.
-_GOOD_MISFIT: Final = 0.45
-_WORST_MISFIT: Final = 0.7
-_MUCH_WORSE: Final = 1.2
-
 
 Spans = tuple[tuple[int, int], ...]
 WordTimer = Callable[[Sentence, NDArray[np.int16]], Spans | None]
@@ -55,8 +50,13 @@ class Alignment:
     words: tuple[Word, ...]
     unspoken: tuple[str, ...]
 
+    @property
+    def share(self) -> float:
+        """How many of the script's words were found, 0 to 1."""
+        return len(self.words) / max(1, len(self.words) + len(self.unspoken))
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True)
 class _Reading:
     """Sentences read aloud, with rests around them.
 
@@ -70,6 +70,7 @@ class _Reading:
     sentences: tuple[tuple[int, int], ...]
     words_ms: tuple[tuple[tuple[int, int], ...], ...]
 
+    @cached_property
     def features(self) -> Features:
         """What it sounds like. Where it rests is known, not guessed from how loud it is: an "s" is no rest."""
         sound = features(self.samples)
@@ -79,36 +80,60 @@ class _Reading:
         return replace(sound, silent=silent)
 
 
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a sentence may be, and how well it fits there: `spans` and `fit` are None where it was passed over."""
+
+    spans: Spans | None
+    fit: float | None
+    heard: bool
+    frames: int
+
+
 @dataclass(frozen=True)
 class _Placed:
-    """A reading laid onto the window of a recording that begins at `begin_ms`."""
+    """A reading laid onto the window of a recording that begins at `begin_ms`; `last` when nothing comes after it."""
 
     reading: _Reading
     path: WarpingPath
     begin_ms: int
+    last: bool
 
     @cached_property
-    def heard(self) -> tuple[bool, ...]:
-        """Which sentences are heard: neither passed over, nor fitting much worse than the others of the window."""
-        places = self.reading.sentences
-        skipped = [bool(self.path.skipped[start:end].any()) for start, end in places]
-        misfits = [float(self.path.costs[start:end].mean()) for start, end in places]
-        usual = float(np.median([misfit for misfit, skip in zip(misfits, skipped, strict=True) if not skip] or [0]))
-        limit = min(_WORST_MISFIT, max(_GOOD_MISFIT, _MUCH_WORSE * usual))
-        return tuple(not skip and misfit <= limit for misfit, skip in zip(misfits, skipped, strict=True))
+    def places(self) -> tuple[_Place, ...]:
+        """Where each sentence may be."""
+        fits = self._fits()
+        return tuple(
+            _Place(None if fit is None else self._spans_ms(index), fit, heard, end - start)
+            for index, (fit, heard, (start, end)) in enumerate(
+                zip(fits, sentence_fit.heard(fits), self.reading.sentences, strict=True)
+            )
+        )
 
-    def spans_ms(self, sentence: int) -> Spans | None:
-        """Where each word of a sentence is heard in the recording; None when it is not heard."""
-        if not self.heard[sentence]:
-            return None
+    def _fits(self) -> list[float | None]:
+        """How well each sentence fits; None where it was passed over."""
+        frames = [slice(start, end) for start, end in self.reading.sentences]
+        spoken = [part for part in frames if not self.path.skipped[part].any()]
+        lengths, speech = np.diff(self.path.begins).astype(np.float64), ~self.reading.features.silent
+        usual = max(0.1, float(np.concatenate([lengths[part] for part in spoken] or [np.ones(1)]).mean()))
+        return [
+            sentence_fit.fit(self.path.better[part][speech[part]], lengths[part] / usual) if part in spoken else None
+            for part in frames
+        ]
+
+    def _spans_ms(self, sentence: int) -> Spans:
         frames = np.array(self.reading.words_ms[sentence]) / MS_PER_FRAME
         heard = np.interp(frames, np.arange(len(self.path.begins)), self.path.begins) * MS_PER_FRAME + self.begin_ms
         return tuple((round(first), max(round(last), round(first) + MS_PER_FRAME)) for first, last in heard)
 
     def pace(self, kept: int, known: float) -> float:
         """How much slower than the reading the heard ones of the first sentences are spoken."""
-        heard = [(span, self.reading.words_ms[k]) for k in range(kept) if (span := self.spans_ms(k))]
-        spoken_ms = sum(span[-1][1] - span[0][0] for span, _ in heard)
+        heard = [
+            (place.spans, read)
+            for place, read in zip(self.places[:kept], self.reading.words_ms, strict=False)
+            if place.heard and place.spans
+        ]
+        spoken_ms = sum(spans[-1][1] - spans[0][0] for spans, _ in heard)
         return spoken_ms / sum(read[-1][1] - read[0][0] for _, read in heard) if spoken_ms else known
 
     def misfit(self) -> float:
@@ -117,43 +142,84 @@ class _Placed:
         return float(self.path.costs[inside].mean())
 
 
-def align(script: Script, samples: NDArray[np.int16], language: str, word_timer: WordTimer | None = None) -> Alignment:
+def align(
+    script: Script,
+    samples: NDArray[np.int16],
+    language: str,
+    word_timer: WordTimer | None = None,
+    *,
+    certain: bool = False,
+) -> Alignment:
     """Find the words of a script in a recording.
 
     Args:
         samples: int16 mono `[n]` at `RATE`.
         word_timer: Asked about every sentence that was found; kept where it agrees about the sentence.
+        certain: Whether all of the script is known to be said: then nothing is left out because it fits badly.
 
     Raises:
         BadInput: The synthesiser does not know the language.
     """
-    sentences = [normalise(sentence.words, language) for sentence in script.sentences]
-    reader = _fitting_reader(sentences, samples, language)
+    places = _places([normalise(sentence.words, language) for sentence in script.sentences], samples, language)
+    needed = sentence_fit.needed([(place.fit, place.frames) for place in places])
     words: list[Word] = []
     unspoken: list[str] = []
-    first, begin_ms, pace = 0, 0, 1.0
-    while first < len(sentences):
-        placed = _place(_read(sentences[first:], reader), samples, begin_ms, pace)
-        kept = _kept_sentences(placed.reading, len(sentences) - first)
-        for index in range(first, first + kept):
-            spans = placed.spans_ms(index - first)
-            if spans is None:
-                unspoken += script.sentences[index].words
-                continue
-            if word_timer is not None:
-                spans = _retimed(spans, script.sentences[index], samples, word_timer)
-            shown = script.sentences[index].shown
-            words += [Word(w.text, start, end, index, w.space) for w, (start, end) in zip(shown, spans, strict=True)]
-            begin_ms = spans[-1][1]
-        pace = placed.pace(kept, pace)
-        first += kept
+    for index, (sentence, place) in enumerate(zip(script.sentences, places, strict=True)):
+        spans = place.spans
+        if spans is None or not (certain or (place.heard and place.fit and place.fit >= needed)):
+            unspoken += sentence.words
+            continue
+        if word_timer is not None:
+            spans = _retimed(spans, sentence, samples, word_timer)
+        words += [
+            Word(word.text, start, end, index, word.space)
+            for word, (start, end) in zip(sentence.shown, spans, strict=True)
+        ]
     return Alignment(_in_order(words), tuple(unspoken))
 
 
-def _fitting_reader(sentences: Sequence[tuple[str, ...]], samples: NDArray[np.int16], language: str) -> Voice:
-    """The variant of the voice that sounds most like the beginning of the recording."""
+def _places(sentences: Sequence[tuple[str, ...]], samples: NDArray[np.int16], language: str) -> list[_Place]:
+    """Where each sentence may be, window by window."""
+    reader, placed = _beginning(sentences, samples, language)
+    places: list[_Place] = []
+    pace = 1.0
+    while True:
+        kept = _kept_sentences(placed, len(sentences) - len(places))
+        places += placed.places[:kept]
+        if len(places) == len(sentences):
+            return places
+        ends_ms = [place.spans[-1][1] for place in places[-kept:] if place.heard and place.spans]
+        pace = placed.pace(kept, pace)
+        begin_ms = max(ends_ms, default=placed.begin_ms)
+        placed = _place(_read(sentences[len(places) :], reader), samples, begin_ms, pace)
+
+
+def _beginning(
+    sentences: Sequence[tuple[str, ...]], samples: NDArray[np.int16], language: str
+) -> tuple[Voice, _Placed]:
+    """The first window, and the variant of the voice that sounds most like it.
+
+    Where none of its sentences is heard, it is the first later one in which several certainly are: after silence, or
+    music.
+    """
     readers = [voice.find((voice.for_language(language) or language) + variant) for variant in VARIANTS]
-    return min(readers, key=lambda reader: _place(_read(sentences, reader), samples, 0, 1.0).misfit())
+    readings = [(reader, _read(sentences, reader)) for reader in readers]
+    first = _best_window(readings, samples, 0)
+    if not any(place.heard for place in first[1].places):
+        for begin_ms in range(_EXTRA_MS, len(samples) * 1000 // RATE, _EXTRA_MS):
+            reader, placed = _best_window(readings, samples, begin_ms)
+            several = sum(place.heard for place in placed.places) > 1
+            whole = sentence_fit.whole([(place.fit, place.frames) for place in placed.places])
+            if several and whole >= sentence_fit.CERTAIN:
+                return reader, placed
+    return first
+
+
+def _best_window(
+    readings: Sequence[tuple[Voice, _Reading]], samples: NDArray[np.int16], begin_ms: int
+) -> tuple[Voice, _Placed]:
+    windows = [(reader, _place(reading, samples, begin_ms, 1.0)) for reader, reading in readings]
+    return min(windows, key=lambda window: window[1].misfit())
 
 
 def _read(sentences: Sequence[tuple[str, ...]], reader: Voice) -> _Reading:
@@ -188,15 +254,21 @@ def _place(reading: _Reading, samples: NDArray[np.int16], begin_ms: int, pace: f
     begin = begin_ms * RATE // 1000 // HOP * HOP
     length = int(len(reading.samples) * pace * _SLOWEST) + _EXTRA_MS * RATE // 1000
     window = features(samples[begin : begin + length])
-    return _Placed(reading, align_features(reading.features(), reading.sentences, window), begin * 1000 // RATE)
+    path = align_features(reading.features, reading.sentences, window)
+    return _Placed(reading, path, begin * 1000 // RATE, last=begin + length >= len(samples))
 
 
-def _kept_sentences(reading: _Reading, left: int) -> int:
-    """How many sentences of a window are kept: all at the end of the script, else those well before its end."""
-    if len(reading.sentences) == left:
-        return left
-    limit = reading.sentences[-1][1] * _KEPT
-    return max(1, sum(end < limit for _, end in reading.sentences))
+def _kept_sentences(placed: _Placed, left: int) -> int:
+    """How many sentences of a window are kept: all at the end of the script, else those well before its end.
+
+    Where the recording goes on, sentences after the last heard one may be heard later.
+    """
+    sentences, kept = placed.reading.sentences, left
+    if len(sentences) < left:
+        limit = sentences[-1][1] * _KEPT
+        kept = max(1, sum(end < limit for _, end in sentences))
+    heard = [index for index, place in enumerate(placed.places[:kept]) if place.heard]
+    return heard[-1] + 1 if heard and not placed.last else kept
 
 
 def _retimed(spans: Spans, sentence: Sentence, samples: NDArray[np.int16], word_timer: WordTimer) -> Spans:

@@ -1,5 +1,6 @@
 """Speech: the layout that makes a sentence sound the same wherever it stands."""
 
+import pickle
 import wave
 from dataclasses import replace
 from pathlib import Path
@@ -8,11 +9,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tasks.errors import BadInput
+from tasks.errors import BadInput, WordsNotFound
 from tasks.job import OVERLAP_FRAMES, SAMPLE_RATE, SAMPLES_PER_FRAME, SILENCE_FRAMES, Job, Speech, WordSource
+from tasks.manifest.intake import check_manifest
 from tasks.speak import speak
 from tasks.speech import espeak, piper
 from tasks.speech.programme import cuts_of, pauses, programme
+from tests.course import ROOT
 
 pytestmark = pytest.mark.numeric
 
@@ -100,6 +103,44 @@ def test_a_recording_is_taken_as_it_is_and_cut_in_its_pauses(tmp_path: Path) -> 
     for cut in speech.cuts:
         assert max(speech.levels[cut - 4 : cut + 4]) == -120
     assert len(speech.cuts) >= len(original.cuts)
+
+
+def recorded(tmp_path: Path, said: str, script: str) -> Speech:
+    """What becomes of a script with a recording of something that another voice says."""
+    recording = spoken(tmp_path / "recording", said, "en-us+m3@140")[0].wav
+    return speak.fn(Job(id="a", row=1, portrait=Path("portrait.png"), script=script, audio=recording), tmp_path / "row")
+
+
+BUDGET = "Most people guess what they spend. Write down every expense for four weeks. Then plan the month."
+CATS = "Cats sleep for most of the day, and hunt at night. A dog wants to go out even when it rains."
+
+
+def test_a_recording_of_another_script_fails_its_row_with_the_share_of_words_that_were_found(tmp_path: Path) -> None:
+    with pytest.raises(
+        WordsNotFound, match=r"only 0 % of the script's words .* 50 % are needed\. Check that"
+    ) as caught:
+        recorded(tmp_path, BUDGET, CATS)
+    error = pickle.loads(pickle.dumps(caught.value))
+    assert (error.share, error.attempts, str(error)) == (0, 1, str(caught.value))
+
+
+def test_a_recording_of_most_of_its_script_is_taken_with_the_share_of_words_that_were_found(tmp_path: Path) -> None:
+    speech = recorded(tmp_path, BUDGET, f"{BUDGET} {CATS.partition('.')[0]}.")
+    assert speech.words_found == len(BUDGET.split()) / (len(BUDGET.split()) + 11)
+    assert " ".join(speech.unspoken) == "Cats sleep for most of the day, and hunt at night."
+    assert recorded(tmp_path, BUDGET, BUDGET).words_found == 1
+
+
+def test_where_no_recording_is_searched_there_is_no_share(tmp_path: Path) -> None:
+    assert spoken(tmp_path)[0].words_found is None
+    job = Job(id="a", row=1, portrait=Path("p.png"), script="今日は。", language="ja", audio=tmp_path / "programme.wav")
+    speech = speak.fn(job, tmp_path / "row")
+    assert (speech.words, speech.words_found, speech.source) == ((), None, WordSource.NONE)
+
+
+def test_every_word_of_the_course_is_found_in_its_recording(tmp_path: Path) -> None:
+    (job,) = (job for job in check_manifest(ROOT / "examples/course/manifest.csv").jobs if job.audio)
+    assert speak.fn(job, tmp_path).words_found == 1
 
 
 def test_long_sound_is_written_in_blocks_without_a_seam(tmp_path: Path) -> None:

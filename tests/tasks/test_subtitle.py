@@ -117,8 +117,12 @@ def test_without_words_there_are_no_captions_and_the_reason_is_given(tmp_path: P
     assert "no script" in subtitles.notes[0]
     with_script = subtitle.fn(replace(JOB, script="Hej.", language="fo"), replace(silent, language="fo"), tmp_path)
     assert "nobody here can read 'fo'" in with_script.notes[0]
-    unheard = subtitle.fn(replace(JOB, script="Hello."), replace(silent, unspoken=("Hello.",)), tmp_path)
-    assert "nothing of the script is heard" in unheard.notes[0]
+
+
+def test_words_that_are_not_heard_are_counted_and_the_first_are_named(tmp_path: Path) -> None:
+    speech = replace(speech_of(said("Hello there.")), unspoken=("One", "two", "three", "four", "five", "six."))
+    (note,) = subtitle.fn(JOB, speech, tmp_path).notes
+    assert note == "6 of 8 words of the script were not heard in the recording: One two three four five ..."
 
 
 def test_profiles_come_with_the_program_or_from_the_user(tmp_path: Path) -> None:

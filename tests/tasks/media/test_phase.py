@@ -94,9 +94,7 @@ def test_the_row_is_named(tmp_path: Path) -> None:
     Image.new("RGB", (128, 128)).save(tmp_path / "p.png")
     (tmp_path / "m.csv").write_text("id,portrait,audio\na,p.png,a.wav\n")
     write_stereo(tmp_path / "a.wav", VOICE, -VOICE)
-    with pytest.raises(
-        ManifestRefused, match=r"row 2 .*'a.wav': its left and right channels cancel"
-    ):
+    with pytest.raises(ManifestRefused, match=r"row 2 .*'a.wav': its left and right channels cancel"):
         check_manifest(tmp_path / "m.csv")
     write_stereo(tmp_path / "a.wav", VOICE + 0.6 * OTHER, 0.6 * OTHER - VOICE)
     (warning,) = check_manifest(tmp_path / "m.csv").warnings
