@@ -1,7 +1,7 @@
 """Writing systems: which letters a text is written in, and which languages' voices can read them.
 
 A voice of espeak-ng reads the letters of its own language, and Latin ones with English sounds. Any other letters it
-spells, names by their code, or calls "Chinese letter", each of them.
+spells, names by their code, calls "Chinese letter", each of them, or reads in the voice of another language.
 """
 
 import unicodedata
