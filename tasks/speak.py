@@ -56,7 +56,7 @@ def speak(job: Job, work: Path) -> Speech:
 
 
 def play(job: Job, recording: Path, wav: Path) -> Speech:
-    """Take a recording as it is, and find its words: those of its script, or else what Whisper hears."""
+    """Take a recording as it is, and find its words: those of its script, or else what Whisper transcribes."""
     check_digest(recording, job.audio_sha256)
     with programme(wav) as sound:
         sound.add(decode_audio(recording, SAMPLE_RATE))

@@ -118,7 +118,7 @@ def bytes_of(path: Path) -> bytes:
 
 
 def text_of(data: bytes) -> str:
-    """A manifest's text. Without a byte order mark it has to be UTF-8: other encodings cannot be told apart.
+    """A manifest's text. Without a byte order mark it has to be UTF-8: other encodings cannot be distinguished.
 
     Raises:
         BadInput: It is in another encoding.

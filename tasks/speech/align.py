@@ -270,7 +270,7 @@ def _kept_sentences(placed: _Placed, left: int) -> int:
 
 
 def _retimed(spans: Spans, sentence: Sentence, samples: NDArray[np.int16], word_timer: WordTimer) -> Spans:
-    """What the word_timer says of a sentence, unless it hears most of its words somewhere else."""
+    """The times that the word timer gives, unless it places most of the words somewhere else."""
     begin_ms = max(0, spans[0][0] - _MARGIN_MS)
     heard = word_timer(sentence, samples[begin_ms * RATE // 1000 : (spans[-1][1] + _MARGIN_MS) * RATE // 1000])
     if heard is None:

@@ -73,7 +73,7 @@ def pauses(frame_levels: Sequence[int], min_frames: int = MIN_PAUSE_FRAMES) -> l
     """The stretches of a recording without speech, half-open, in frames.
 
     What counts as silence is judged by the recording: nearer to its quietest tenth than to its loudest twentieth.
-    A recording without 10 dB between the two has no pauses that could be told from speech.
+    A recording without 10 dB between the two has no pauses that could be distinguished from speech.
     """
     if not frame_levels:
         return []

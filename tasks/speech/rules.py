@@ -34,7 +34,7 @@ _EMERGENCY: Final = frozenset({"110", "112", "911", "999"})
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What matches `pattern` is read as `say` tells. Where it tells nothing, the rules after it have their turn."""
+    """What matches `pattern` is read as `say` returns. Where it returns nothing, the rules after it are tried."""
 
     pattern: re.Pattern[str]
     say: Callable[[Match], Parts]

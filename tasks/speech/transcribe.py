@@ -80,7 +80,8 @@ def place(
         samples: int16 mono `[n]` at 16 kHz: the sentence and little else.
 
     Returns:
-        None where Whisper cannot tell: it does not know the language, hears other words, or the sound lasts over 30 s.
+        None where Whisper gives no answer: it does not know the language, transcribes other words, or the sound lasts
+        over 30 s.
     """
     from whisper import audio, timing, tokenizer  # noqa: PLC0415  takes seconds, and is needed by few
 
