@@ -110,6 +110,7 @@ class Screen(_Bars):
             case SegmentEnded(outcome=Outcome.REUSED):
                 self._progress.advance(self._segments_bar)
             case VideoEnded():
+                self.worked = True  # also a row that failed before it was planned
                 self._done[event.job_id] = event.frames
                 self._progress.advance(self._rows_bar)
                 self._show_pace()
