@@ -87,7 +87,8 @@ class RowContext:
         Raises:
             Cancelled: The batch was cancelled: no further stage begins.
         """
-        name, function = getattr(stage, "name", repr(stage)), getattr(stage, "fn", stage)
+        name = str(getattr(stage, "name", "") or getattr(stage, "__name__", ""))
+        function = getattr(stage, "fn", stage)
         token = row_now.set(self.job.id)
         began = time.monotonic_ns()
         tries = 0

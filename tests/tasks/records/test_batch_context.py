@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tasks.errors import BadInput, Cancelled, NoSpace, ToolFailed, WorkerLost
-from tasks.job import Job
+from tasks.job import Job, Segment
 from tasks.records.batch_context import BatchContext, RowContext
 from tasks.records.journal import Journal
 from tasks.records.space import DiskSpace
@@ -77,3 +77,13 @@ def test_a_row_that_waits_for_space_can_be_cancelled(row: RowContext) -> None:
     threading.Timer(0.2, row.batch.cancelled.set).start()
     with pytest.raises(Cancelled):
         row.run(Stage(NoSpace("full")), 7)
+
+
+def test_a_stage_is_timed_under_its_name_whatever_it_is(row: RowContext) -> None:
+    def plain() -> int:
+        return 7
+
+    row.run(Stage(), 7)
+    row.run(plain)
+    row.run(row.clip_of, Segment("a", 0, 0, 10, Path("-"), 1, 2, "ab" * 32))
+    assert list(row.stages_ms) == ["stage", "plain", "clip_of"]
