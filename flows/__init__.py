@@ -3,6 +3,7 @@
     cli.py                   the `actalker` command: parse, call, print
     cli_checkpoints.py       its commands that train, evaluate and convert checkpoints
     options.py               the options of a batch
+    submit.py                the batch flow in the foreground: signals, exit code, last lines
     batch.py                 the flow of one manifest
     batch_name.py            the name of a batch
     artifacts.py             what Prefect's UI shows of a batch

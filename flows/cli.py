@@ -1,11 +1,9 @@
 """The `actalker` command: parse, call, print. Slow libraries are imported by the commands that need them."""
 
 import atexit
-import signal
 import sys
 from collections.abc import Mapping
 from dataclasses import fields
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -14,20 +12,17 @@ from rich.console import Console
 from rich.markup import escape
 
 from flows import cli_checkpoints
-from flows.environment import be_quiet_and_offline, end_in_any_case, leave_nothing_running
-from flows.options import BatchOptions, FinishingOptions, RenderOptions
-from tasks.errors import ActalkerError, BadInput, Infrastructure, ManifestRefused
+from flows.environment import be_quiet_and_offline, leave_nothing_running
+from flows.options import BatchOptions, RenderOptions
+from tasks.errors import ActalkerError, BadInput, ManifestRefused
 from tasks.job import Preset
 from tasks.media.loudness import Sound
 from tasks.picture.framing import BLUR, Aspect
 
 if TYPE_CHECKING:
-    from flows.screen import Screen
     from tasks.manifest.intake import CheckedManifest
-    from tasks.records.journal import BatchEnded
 
-DONE, FAILED, REFUSED = 0, 3, 2
-INTERRUPTED = 130
+REFUSED = 2
 
 app = typer.Typer(
     name="actalker",
@@ -118,9 +113,10 @@ def submit(
     # Refused in a second, before Prefect and Ray come up. The flow gets what was checked and does not read it again.
     checked = check_manifest(manifest, tuple(allow or ()), rendering.default_preset)
     _print_warnings(console, checked)
-    signal.signal(signal.SIGTERM, _interrupt)
     atexit.register(leave_nothing_running)  # before Prefect registers the end of its server, hence after it
-    raise typer.Exit(_render(console, checked, workspace, rendering, finishing))
+    from flows import submit as foreground
+
+    raise typer.Exit(foreground.run(console, checked, workspace, rendering, finishing))
 
 
 @app.command()
@@ -215,70 +211,6 @@ def _print_warnings(console: Console, manifest: "CheckedManifest") -> None:
     """Print what a person should know before the night begins, though nothing is refused for it."""
     for warning in manifest.warnings:
         console.print(f"[yellow]{escape(warning)}[/]", soft_wrap=True)
-
-
-def _render(
-    console: Console,
-    manifest: "CheckedManifest",
-    workspace: Path,
-    rendering: RenderOptions,
-    finishing: FinishingOptions,
-) -> int:
-    """Run the flow and print how it ended. Returns the exit code."""
-    from flows import observer
-    from flows.batch import render_batch
-    from flows.screen import Screen
-
-    def summarise(ended: "BatchEnded") -> None:
-        _print_end(console, screen, ended, workspace)
-
-    screen = Screen(console, on_end=lambda ended: end_in_any_case(_exit_code(ended), partial(summarise, ended)))
-    observer.current.set(screen)
-    problem: Exception | None = None
-    try:
-        with screen:
-            state = render_batch(manifest, workspace, rendering, finishing, return_state=True)
-        problem = state.data if isinstance(state.data, Exception) else None
-    except KeyboardInterrupt:
-        console.print("Interrupted. Submit the same manifest again to go on where it was.")
-        return INTERRUPTED
-    except Exception as error:  # noqa: BLE001 - whatever Prefect raises, before the batch or after it
-        problem = error
-    if screen.ended is None:
-        raise problem or Infrastructure("Prefect ended the run before the batch began")
-    summarise(screen.ended)
-    return _exit_code(screen.ended)
-
-
-def _exit_code(ended: "BatchEnded") -> int:
-    return FAILED if ended.failed or ended.error else DONE
-
-
-def _print_end(console: Console, screen: "Screen", ended: "BatchEnded", workspace: Path) -> None:
-    """Say how the batch ended, once."""
-    if screen.summarised:
-        return
-    screen.summarised = True
-    if ended.error:
-        console.print(f"[red]The batch ended early:[/] {escape(ended.error)}", soft_wrap=True)
-    elif not screen.worked:
-        console.print("Every row was done before: there was nothing to do.")
-    for line in _summary(screen.batch_id, workspace):
-        console.print(line, soft_wrap=True)
-
-
-def _summary(batch_id: str, workspace: Path) -> list[str]:
-    videos = workspace / "videos" / batch_id
-    return [
-        f"Videos and captions: {escape(str(videos))}/<id>/",
-        f"Ledger:              {escape(str(workspace / 'ledger'))}",
-        f"Log:                 {escape(str(workspace / 'batches' / batch_id / 'log.txt'))}",
-    ]
-
-
-def _interrupt(*_: object) -> None:
-    """End as Ctrl-C would: everything that was started is ended, and the journal is whole."""
-    raise KeyboardInterrupt
 
 
 def main() -> None:

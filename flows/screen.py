@@ -64,7 +64,6 @@ class Screen(_Bars):
         batch_id: Empty until the batch has begun.
         ended: How it ended; None until then.
         worked: Whether there was anything to do.
-        summarised: Whether the end was printed; for the caller.
     """
 
     def __init__(self, console: Console, on_end: Callable[[BatchEnded], None] = lambda ended: None) -> None:
@@ -72,7 +71,6 @@ class Screen(_Bars):
         self.batch_id = ""
         self.ended: BatchEnded | None = None
         self.worked = False
-        self.summarised = False
         self._on_end = on_end
         self._guard = threading.Lock()
         self._began = time.monotonic()

@@ -33,8 +33,10 @@ def write_manifest(folder: Path, scripts: Mapping[str, str], size: str = "128") 
     return folder / "course.csv"
 
 
-def actalker(*arguments: str | Path, api: str = "", program: Sequence[str] = ("-m", "flows")) -> subprocess.Popen[str]:
-    """Start the command, on the Prefect server of this address."""
+def actalker(
+    *arguments: str | Path, api: str = "", program: Sequence[str] = ("-m", "flows"), own_group: bool = False
+) -> subprocess.Popen[str]:
+    """Start the command, on the Prefect server of this address; in a process group of its own, as a shell does."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT)} | ({"PREFECT_API_URL": api} if api else {})
     return subprocess.Popen(
         [sys.executable, *program, *map(str, arguments)],
@@ -43,6 +45,7 @@ def actalker(*arguments: str | Path, api: str = "", program: Sequence[str] = ("-
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        process_group=0 if own_group else None,
     )
 
 

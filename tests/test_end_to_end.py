@@ -5,6 +5,7 @@ Read this first. Everything here is real: the command, Prefect, Ray, ffmpeg, spe
 
 import csv
 import json
+import os
 import shutil
 import signal
 from pathlib import Path
@@ -306,6 +307,20 @@ def test_an_interrupted_batch_leaves_nothing_running_and_nothing_half_done(
     assert not list((workspace / "store" / "tmp").iterdir())
     code, output = finished(actalker("status", "--workspace", workspace))
     assert "interrupted" in output
+
+
+def test_ctrl_c_reaches_prefects_server_too_and_ends_the_command_all_the_same(tmp_path: Path) -> None:
+    """A terminal sends SIGINT to the whole process group: to the embedded server, to Ray and to ffmpeg as well."""
+    manifest = write_manifest(tmp_path, {f"row{k}": f"Row number {k}. {FEW}" for k in range(4)})
+    command = actalker("submit", manifest, "--workspace", tmp_path / "w", "--preset", "still", own_group=True)
+    wait_for(lambda: rendered(tmp_path / "w"), "a segment is rendered")
+    ours = family(command.pid)
+    os.killpg(command.pid, signal.SIGINT)
+    code, output = finished(command, limit_s=60)
+    assert code == 130, output
+    assert output.rstrip().endswith("Submit the same manifest again to go on where it was.")
+    assert "Traceback" not in output
+    wait_for(lambda: not alive(ours), "everything has ended", limit_s=15)
 
 
 def test_the_schedule_renders_every_manifest_of_its_folder(tmp_path: Path, prefect_server: str) -> None:

@@ -141,10 +141,10 @@ def test_a_submitted_manifest_and_its_files_are_read_once(
     opened: list[Path] = []
     look = inputs.read_image
     monkeypatch.setattr(inputs, "read_image", lambda path: (opened.append(path), look(path))[1])
-    monkeypatch.setattr("flows.batch.render_batch", render_batch)
+    monkeypatch.setattr("flows.submit.render_batch", render_batch)
     monkeypatch.setattr("flows.cli.atexit.register", lambda function: None)
-    monkeypatch.setattr("flows.cli.end_in_any_case", lambda code, before: None)  # it would end this process
-    monkeypatch.setattr("flows.cli.signal.signal", lambda number, handler: None)
+    monkeypatch.setattr("flows.submit.end_in_any_case", lambda code, before: None)  # it would end this process
+    monkeypatch.setattr("flows.submit.signal.signal", lambda number, handler: None)
     write_manifest(tmp_path, {"a": "One.", "b": "Two."})
     code, output = run(monkeypatch, capsys, "submit", tmp_path / "course.csv", "--preset", "still")
     assert code == 0, output
