@@ -10,6 +10,7 @@ import re
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from contextvars import copy_context
+from functools import partial
 from types import TracebackType
 from typing import Self
 from uuid import UUID
@@ -94,7 +95,7 @@ class PrefectReporter:
     def close_crashed(self, runs: Iterable[str]) -> None:
         """Mark the runs of killed drivers as crashed: they could not do it themselves, and would run for ever."""
         for run in runs:
-            self._calls.put(lambda run=run: _close_crashed(run))  # type: ignore[misc]  # mypy cannot infer its type
+            self._calls.put(partial(_close_crashed, run))
 
     def _work(self) -> None:
         while (call := self._calls.get()) is not None:

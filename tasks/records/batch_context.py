@@ -80,15 +80,16 @@ class RowContext:
         return folder
 
     def run(self, stage: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run a stage, and note how long it took. A full disk is waited for; another error may be worth another try.
+        """Run a stage, and note how long it took. A full disk is waited for.
 
-        A Prefect task is called as the function that it is: Prefect has one run for each row.
+        A stage with `retries` is tried again after errors that this can help with. A Prefect task is called as the
+        function that it is: Prefect has one run for each row.
 
         Raises:
             Cancelled: The batch was cancelled: no further stage begins.
         """
         name = str(getattr(stage, "name", "") or getattr(stage, "__name__", ""))
-        function = getattr(stage, "fn", stage)
+        function, retries = getattr(stage, "fn", stage), getattr(stage, "retries", 0)
         token = row_now.set(self.job.id)
         began = time.monotonic_ns()
         tries = 0
@@ -104,7 +105,7 @@ class RowContext:
                     if is_no_space(error):
                         log.warning("%s found the disk full, and waits for space", name)
                         self.batch.space.found_full()
-                    elif not worth_another_try(error, tries):
+                    elif tries > retries or not worth_another_try(error, tries):
                         raise
                     else:
                         log.warning("another try, after: %s", error)

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tasks.errors import Cancelled, NoSpace
+from tasks.errors import BadInput, Cancelled, NoSpace
 
 RESERVE_MB = 512
 """A batch pauses when less is free: about a dozen clips of ten seconds. `ACTALKER_RESERVE_MB` sets another figure."""
@@ -25,6 +25,13 @@ def is_no_space(error: BaseException) -> bool:
     return isinstance(error, NoSpace) or (isinstance(error, OSError) and error.errno in FULL_DISK)
 
 
+def _configured_bytes() -> int:
+    configured = os.environ.get("ACTALKER_RESERVE_MB", str(RESERVE_MB))
+    if not configured.isdecimal():
+        raise BadInput(f"ACTALKER_RESERVE_MB is {configured!r}", "Give a number of MiB that are to stay free.")
+    return int(configured) << 20
+
+
 class DiskSpace:
     """The free space of one folder's disk; thread-safe.
 
@@ -32,12 +39,14 @@ class DiskSpace:
         folder: On the disk in question; it exists.
         reserve_bytes: What must stay free; None for `RESERVE_MB`, or what the environment says.
         pause_s: See `PAUSE_S`.
+
+    Raises:
+        BadInput: The environment names no number.
     """
 
     def __init__(self, folder: Path, reserve_bytes: int | None = None, pause_s: float = PAUSE_S) -> None:
         self._folder, self._pause_s = folder, pause_s
-        configured = int(os.environ.get("ACTALKER_RESERVE_MB", RESERVE_MB)) << 20
-        self._reserve = configured if reserve_bytes is None else reserve_bytes
+        self._reserve = _configured_bytes() if reserve_bytes is None else reserve_bytes
         self._closed = threading.Event()
         self._checked_until = 0.0
         self._enough = True

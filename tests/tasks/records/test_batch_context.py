@@ -13,6 +13,7 @@ from tasks.records.batch_context import BatchContext, RowContext
 from tasks.records.journal import Journal
 from tasks.records.space import DiskSpace
 from tasks.records.store import Store
+from tasks.render import render
 
 
 @pytest.fixture
@@ -27,6 +28,7 @@ class Stage:
     """A stage that raises these errors, one at each try, and then returns."""
 
     name = "stage"
+    retries = 2
 
     def __init__(self, *errors: Exception) -> None:
         self.errors, self.tries = list(errors), 0
@@ -62,6 +64,16 @@ def test_an_error_is_tried_as_often_as_its_class_says(row: RowContext, error: Ex
     with pytest.raises(type(error)):
         row.run(stage, 7)
     assert stage.tries == tries
+
+
+def test_a_stage_without_retries_is_tried_once(row: RowContext) -> None:
+    """The pool owns the retries of a segment: `render` has none of its own."""
+    stage = Stage(ToolFailed("x"))
+    stage.retries = 0
+    with pytest.raises(ToolFailed):
+        row.run(stage, 7)
+    assert stage.tries == 1
+    assert render.retries == 0
 
 
 def test_no_stage_begins_after_the_batch_was_cancelled(row: RowContext) -> None:
