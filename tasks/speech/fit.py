@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 SENTENCE: Final = 2.0
 """What a sentence needs."""
 MUCH_WORSE: Final = 0.9
-"""A sentence that fits so much worse than the others of its window is taken for misread."""
+"""A sentence that fits so much worse than the others of its window counts as misread."""
 WHOLE: Final = 2.1
 """What a whole script needs: more, for it has more evidence than a sentence."""
 CERTAIN: Final = 2.4

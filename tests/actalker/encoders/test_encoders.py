@@ -1,4 +1,4 @@
-"""Encoders: the published numbers where there are any (data/), and the timing of what a frame hears."""
+"""Encoders: the published numbers where there are any (data/), and the timing of what a frame covers."""
 
 import pytest
 import torch
@@ -87,7 +87,7 @@ def whisper():
     return AudioEncoder(width=24).eval().requires_grad_(False)
 
 
-def test_each_frame_hears_200_ms_about_itself(whisper):
+def test_each_frame_covers_200_ms_about_itself(whisper):
     torch.manual_seed(1)
     sound = 0.1 * torch.randn(16_000)
     features = whisper(sound)

@@ -70,7 +70,7 @@ def test_encoders_offer_tokens_of_the_stated_shapes() -> None:
 
 
 def test_a_resting_mouth_and_face_are_not_what_nothing_is_said_of() -> None:
-    """Else a pause in speech would look like being told nothing, which is answered with the average mouth."""
+    """Else a pause in speech would look like having no condition, which is answered with the average mouth."""
     torch.manual_seed(0)
     encoders = SmallEncoders(SmallWidths()).eval()
     audio, motion = encoders.unconditional()

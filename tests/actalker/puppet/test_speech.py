@@ -102,7 +102,7 @@ def test_signals_ask_for_what_they_tell_and_for_nothing_else() -> None:
     assert target_clip(clip, driver).person == clip.person
 
 
-def test_a_rondo_ends_as_it_began() -> None:
+def test_a_repeating_clip_ends_as_it_began() -> None:
     clip = held_out_repeating_clip(1, 300, 100)
     assert clip.frames == 300
     assert clip.person == held_out_clip(1, 1).person
@@ -117,14 +117,14 @@ def test_a_rondo_ends_as_it_began() -> None:
     words = [word.text for word in clip.speech.words]
     starts = [word.start_sample for word in clip.speech.words]
     assert starts == sorted(starts)
-    theme = sum(start < 100 * clip.speech.sample_rate // FPS for start in starts)
-    assert words[-theme:] == words[:theme]
+    repeated = sum(start < 100 * clip.speech.sample_rate // FPS for start in starts)
+    assert words[-repeated:] == words[:repeated]
 
 
-@pytest.mark.parametrize(("frames", "theme", "reason"), [(200, 95, "no room"), (300, 30, "no sentence fits")])
-def test_a_rondo_needs_room(frames: int, theme: int, reason: str) -> None:
+@pytest.mark.parametrize(("frames", "repeated", "reason"), [(200, 95, "no room"), (300, 30, "no sentence fits")])
+def test_a_repeating_clip_needs_room(frames: int, repeated: int, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
-        held_out_repeating_clip(1, frames, theme)
+        held_out_repeating_clip(1, frames, repeated)
 
 
 def test_babble_brings_every_phoneme_beside_many_others() -> None:

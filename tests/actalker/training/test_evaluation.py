@@ -16,9 +16,9 @@ DEMO = Path(actalker.__file__).parent / "checkpoints/demo"
 
 @pytest.mark.slow
 def test_processes_of_their_own_judge_as_this_one_does() -> None:
-    told: list[int] = []
-    judged = evaluate(DEMO, clips=2, frames=25, on_clip=lambda row: told.append(row.clip))
-    assert told == [row.clip for row in judged.rows] == [0, 1]
+    reported: list[int] = []
+    judged = evaluate(DEMO, clips=2, frames=25, on_clip=lambda row: reported.append(row.clip))
+    assert reported == [row.clip for row in judged.rows] == [0, 1]
     here = score(Talker.load(DEMO), Portraits(DEMO, 2), 1, 2, 25)
     assert judged.rows[1].audio_open == pytest.approx(here.audio_open, abs=0.01)
     assert judged.rows[1].both_psnr_db == pytest.approx(here.both_psnr_db, abs=0.1)

@@ -28,9 +28,9 @@ def test_what_was_begun_with_is_exported_unchanged(folder: Path) -> None:
 
 
 def test_encoders_are_done_and_the_network_goes_on_from_its_weights(folder: Path) -> None:
-    told: list[int] = []
-    train_encoder(folder, PLAN, "audio", lambda step, _: told.append(step))
-    assert not told  # it has no step left to take
+    steps: list[int] = []
+    train_encoder(folder, PLAN, "audio", lambda step, _: steps.append(step))
+    assert not steps  # it has no step left to take
     before = averaged_weights(folder / "deeper")
     deepen_network(folder, PLAN)
     after = averaged_weights(folder / "deeper")

@@ -230,7 +230,7 @@ print(time.process_time() - began, int(Path("/proc/self/status").read_text().par
 def test_the_largest_manifests_are_read_in_seconds_and_in_less_than_a_gigabyte(tmp_path: Path, name: str) -> None:
     path = tmp_path / ("m.jsonl" if "JSON" in name else "m.csv")
     path.write_text(MANY[name])
-    told = subprocess.run([sys.executable, "-c", READ, path], cwd=ROOT, check=True, capture_output=True, text=True)
-    seconds, peak_mb = map(float, told.stdout.split())
+    result = subprocess.run([sys.executable, "-c", READ, path], cwd=ROOT, check=True, capture_output=True, text=True)
+    seconds, peak_mb = map(float, result.stdout.split())
     assert seconds < 5
     assert peak_mb < 1000

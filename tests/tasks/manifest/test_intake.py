@@ -148,16 +148,16 @@ def test_an_unreadable_file_is_named(course: Path) -> None:
     assert "cannot be read" in fault.problem
 
 
-def told(folder: Path, header: str, *lines: str) -> str:
+def messages(folder: Path, header: str, *lines: str) -> str:
     return "\n".join(map(str, faults(folder, header, *lines)))
 
 
 def test_a_fault_names_the_row_as_a_spreadsheet_does_and_its_id(course: Path) -> None:
     header = "id,portrait,audio"
     says = "row 4 (lesson-3), portrait 'x.png': there is no such file. Paths are relative to the manifest."
-    assert told(course, header, "a,p.png,a.wav", "", "lesson-3,x.png,a.wav") == says
-    assert told(course, header, ",x.png,a.wav").startswith("row 2, portrait 'x.png': ")
-    assert told(course, header, f"{'x' * 100},x.png,a.wav").startswith("row 2, portrait")
+    assert messages(course, header, "a,p.png,a.wav", "", "lesson-3,x.png,a.wav") == says
+    assert messages(course, header, ",x.png,a.wav").startswith("row 2, portrait 'x.png': ")
+    assert messages(course, header, f"{'x' * 100},x.png,a.wav").startswith("row 2, portrait")
     jobs = check(course, header, "a,p.png,a.wav", ",,", "b,p.png,a.wav")
     assert [job.row for job in jobs] == [1, 2]  # the place among the rows: batches are named by it
 
@@ -165,7 +165,7 @@ def test_a_fault_names_the_row_as_a_spreadsheet_does_and_its_id(course: Path) ->
 def test_headers_as_people_write_them(course: Path) -> None:
     (job,) = check(course, "ID, Portrait ,Audio,Title,Motion Gate,First Name,,", "a,p.png,a.wav,{{First Name}},,Ada,,")
     assert (job.id, job.title, job.audio, job.portrait) == ("a", "Ada", course / "a.wav", course / "p.png")
-    assert "as 'Title' and as 'TITLE'" in told(course, "id,portrait,audio,Title,TITLE", "a,p.png,a.wav,x,y")
+    assert "as 'Title' and as 'TITLE'" in messages(course, "id,portrait,audio,Title,TITLE", "a,p.png,a.wav,x,y")
 
 
 @pytest.mark.parametrize("name", ["langauge", "Consnet", "titel", "vocie", "presett", "siez"])
@@ -216,9 +216,9 @@ def test_an_empty_variable_is_a_fault_where_nothing_is_said_instead(course: Path
         "row 3 (b), script 's.md': {{first_name}} is empty in this row. Fill it in, or write what to say instead: "
         "{{first_name|there}}, or {{first_name|}} for nothing."
     )
-    assert told(course, header, "a,p.png,s.md,Ada", "b,p.png,s.md,") == says
-    assert told(course, header, "a,p.png,s.md,Ada", "b,p.png,s.md") == says
-    assert told(course, header, "a,p.png,s.md,Ada", "b,p.png,s.md, ") == says
+    assert messages(course, header, "a,p.png,s.md,Ada", "b,p.png,s.md,") == says
+    assert messages(course, header, "a,p.png,s.md,Ada", "b,p.png,s.md") == says
+    assert messages(course, header, "a,p.png,s.md,Ada", "b,p.png,s.md, ") == says
     (course / "polite.md").write_text("Hello {{first_name|there}}.")
     one, two = check(course, header, "a,p.png,polite.md,Ada", "b,p.png,polite.md,")
     assert (one.script, two.script) == ("Hello Ada.", "Hello there.")
@@ -253,24 +253,24 @@ def test_titles_are_one_line_of_limited_length(course: Path) -> None:
     (job,) = check(course, header, 'a,p.png,a.wav,"One\ntwo {{first_name}}","Ada\r\nB."')
     assert job.title == "One two Ada B."
     assert check(course, header, f"a,p.png,a.wav,{'é' * 500}")[0].title == "é" * 500
-    assert "longer than 500 characters" in told(course, header, f"a,p.png,a.wav,{'x' * 501}")
-    assert "longer than 500 characters" in told(course, header, f"a,p.png,a.wav,{'x' * 120_000}")
-    assert "longer than 500 characters" in told(course, header, f"a,p.png,a.wav,{'{{first_name}}' * 9},{'x' * 60}")
+    assert "longer than 500 characters" in messages(course, header, f"a,p.png,a.wav,{'x' * 501}")
+    assert "longer than 500 characters" in messages(course, header, f"a,p.png,a.wav,{'x' * 120_000}")
+    assert "longer than 500 characters" in messages(course, header, f"a,p.png,a.wav,{'{{first_name}}' * 9},{'x' * 60}")
 
 
 def test_a_reference_to_the_consent_has_a_limited_length(course: Path) -> None:
-    assert "longer than 1000" in told(course, "id,portrait,audio,consent", f"a,p.png,a.wav,{'x' * 1001}")
+    assert "longer than 1000" in messages(course, "id,portrait,audio,consent", f"a,p.png,a.wav,{'x' * 1001}")
 
 
 def test_a_script_is_limited_with_its_variables_filled_in(course: Path) -> None:
     (course / "often.md").write_text("{{first_name}} " * 60_000)
-    assert "longer than 150000 characters with its variables" in told(
+    assert "longer than 150000 characters with its variables" in messages(
         course, "id,portrait,script,first_name", f"a,p.png,often.md,{'x' * 100_000}"
     )
     (course / "long.md").write_text("A word. " * 140_000)
-    assert "larger than 1 MiB" in told(course, "id,portrait,script", "a,p.png,long.md")
+    assert "larger than 1 MiB" in messages(course, "id,portrait,script", "a,p.png,long.md")
     (course / "brackets.md").write_text("![" * 40_000)
-    assert "opening brackets" in told(course, "id,portrait,script", "a,p.png,brackets.md")
+    assert "opening brackets" in messages(course, "id,portrait,script", "a,p.png,brackets.md")
 
 
 @pytest.mark.parametrize(
@@ -309,7 +309,7 @@ def test_a_script_that_was_typed_into_the_cell_is_recognised(course: Path, cell:
     ],
 )
 def test_a_path_that_leads_nowhere_is_not_taken_for_a_script(course: Path, cell: str, says: str) -> None:
-    found = told(course, "id,portrait,script", f"a,p.png,{cell}")
+    found = messages(course, "id,portrait,script", f"a,p.png,{cell}")
     assert says in found or (len(cell) > 255 and "the script itself" in found)
 
 
@@ -321,7 +321,7 @@ def test_a_script_whose_name_looks_like_a_sentence_is_read(course: Path) -> None
 @pytest.mark.parametrize("data", [b"PK\x03\x04\x14", b"{\\rtf1 Hello.}", b"%PDF-1.7 Hello.", b"\xd0\xcf\x11\xe0"])
 def test_a_word_processors_file_is_no_script(course: Path, data: bytes) -> None:
     (course / "word.md").write_bytes(data)
-    assert "a word processor's file. Save it as plain text" in told(course, "id,portrait,script", "a,p.png,word.md")
+    assert "a word processor's file. Save it as plain text" in messages(course, "id,portrait,script", "a,p.png,word.md")
 
 
 @pytest.mark.timeout(20)

@@ -273,8 +273,8 @@ Image.new(sys.argv[2], (9400, 9400)).save(sys.argv[1], compress_level=1, quality
 def test_88_megapixels_take_less_than_a_gigabyte(tmp_path: Path, name: str, mode: str, progressive: str) -> None:
     path = str(tmp_path / name)
     subprocess.run([sys.executable, "-c", DRAW, path, mode, progressive], check=True)
-    told = subprocess.run([sys.executable, "-c", PEAK, path], cwd=ROOT, check=True, capture_output=True, text=True)
-    size, _, peak_mb = told.stdout.strip().rpartition(" ")
+    result = subprocess.run([sys.executable, "-c", PEAK, path], cwd=ROOT, check=True, capture_output=True, text=True)
+    size, _, peak_mb = result.stdout.strip().rpartition(" ")
     assert size == "(2350, 2350)"
     assert int(peak_mb) < 800
 

@@ -47,8 +47,8 @@ def samples(path: Path) -> list[tuple[int, int, str]]:
 def read_by_ffmpeg(path: Path, *how: str) -> list[str]:
     """The captions of a file, through ffmpeg's own reader."""
     command = [str(ffmpeg()), "-v", "error", *how, "-i", str(path), "-map", "0:s", "-f", "webvtt", "-"]
-    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    return [cue.partition("\n")[2].rstrip("\n") for cue in re.split(r"\n\n(?=\d\d:)", told)[1:]]
+    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return [cue.partition("\n")[2].rstrip("\n") for cue in re.split(r"\n\n(?=\d\d:)", output)[1:]]
 
 
 def test_every_character_of_every_caption_is_in_the_track(tmp_path: Path) -> None:

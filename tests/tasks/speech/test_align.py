@@ -1,6 +1,6 @@
 """Alignment: synthesised recordings, whose words' times are known exactly, read by other voices than the aligner's own.
 
-What the aligner does with people's voices is told in the documentation; recordings of people are not in the repository.
+What the aligner does with people's voices is in the documentation; recordings of people are not in the repository.
 """
 
 from collections.abc import Sequence

@@ -1,6 +1,6 @@
 """Whisper: its answers as words in good order. Its weights are not here: its answers are written down.
 
-The slow test runs Whisper's own code on weights that are small and random; what it hears is nonsense.
+The slow test runs Whisper's own code on weights that are small and random; what it transcribes is nonsense.
 """
 
 from itertools import pairwise
