@@ -4,7 +4,7 @@ BIN := .venv/bin
 WORKERS ?= 2
 SIDE_BY_SIDE := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
-.PHONY: install demo test test-without-avx test-slow test-campaign test-browser bench lint lock clean
+.PHONY: install demo test test-without-avx test-slow test-campaign test-browser test-gpu bench bench-gpu lint lock clean
 
 install: .venv/installed
 
@@ -13,7 +13,7 @@ install: .venv/installed
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt uv
 	UV_FIND_LINKS="$${UV_FIND_LINKS-$$PIP_FIND_LINKS}" $(BIN)/uv pip install --quiet --python $(BIN)/python \
-		--compile-bytecode --constraint constraints.txt --group dev --editable .
+		--compile-bytecode --constraint constraints.txt --group dev --editable '.[sql]'
 	@touch $@
 
 demo: install
@@ -38,6 +38,17 @@ test-campaign: install
 test-browser: install
 	$(BIN)/python -m pytest -m browser
 
+# Both need an NVIDIA GPU; where there is none they say so.
+test-gpu: install
+	@$(BIN)/python -m tests.card
+	$(BIN)/python -m pytest -m "gpu and not bench"
+
+bench-gpu: install
+	@$(BIN)/python -m tests.card
+	$(BIN)/python -m tests.actalker.bench_gpu
+	$(BIN)/python -m tests.actalker.bench_float32
+
+# The simulated farm renders 500 rows on 8 and on 64 workers: FARM_ROWS=100 for fewer (docs/gpu.md).
 bench: install
 	$(BIN)/python -m pytest -m bench --capture=no --timeout 3600
 
@@ -49,7 +60,7 @@ lint: install
 
 # Compiled without any local wheels in sight, so that the CPU and the CUDA build of torch both satisfy the lock.
 lock: install
-	env -u UV_FIND_LINKS -u PIP_FIND_LINKS $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --group dev \
+	env -u UV_FIND_LINKS -u PIP_FIND_LINKS $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --group dev --extra sql \
 		--no-annotate --no-header --output-file constraints.txt pyproject.toml
 
 clean:

@@ -1,15 +1,32 @@
 """Dataclasses to dictionaries of JSON values and back. Unknown or missing names and wrong types are errors."""
 
 import types
-from dataclasses import asdict, fields, is_dataclass
+from dataclasses import Field, field, fields, is_dataclass
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
 
 
+def added(default: T) -> T:
+    """A field that was added after files had been written: it is left out at its default, and may be missing."""
+    made: T = field(default=default, metadata={"added": True})
+    return made
+
+
 def to_dict(value: Any) -> dict[str, object]:
     """A dataclass as nested dictionaries of JSON values."""
-    return asdict(value)
+    values = {entry.name: getattr(value, entry.name) for entry in fields(value) if not _at_default(entry, value)}
+    return {name: _plain(content) for name, content in values.items()}
+
+
+def _plain(value: Any) -> object:
+    if is_dataclass(value):
+        return to_dict(value)
+    return tuple(_plain(item) for item in value) if isinstance(value, tuple) else value
+
+
+def _at_default(entry: Field[Any], value: Any) -> bool:
+    return bool(entry.metadata.get("added")) and getattr(value, entry.name) == entry.default
 
 
 def from_dict(kind: type[T], values: object, place: str = "") -> T:
@@ -45,9 +62,10 @@ def _read(kind: Any, value: object, place: str) -> Any:
 def _read_dataclass(kind: Any, values: object, place: str) -> Any:
     if not isinstance(values, dict):
         raise ValueError(f"{place} must be a table of values, not {values!r}")
-    names = {field.name for field in fields(kind)}
-    for problem, found in (("unknown", set(values) - names), ("missing", names - set(values))):
+    names = {entry.name for entry in fields(kind)}
+    required = {entry.name for entry in fields(kind) if not entry.metadata.get("added")}
+    for problem, found in (("unknown", set(values) - names), ("missing", required - set(values))):
         if found:
             raise ValueError(f"{place}: {problem} {', '.join(sorted(found))}")
     hints = get_type_hints(kind)
-    return kind(**{name: _read(hints[name], values[name], f"{place}.{name}") for name in names})
+    return kind(**{name: _read(hints[name], values[name], f"{place}.{name}") for name in names & set(values)})

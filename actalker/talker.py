@@ -4,7 +4,10 @@ Finished videos have 25 frames per second. If a checkpoint generates every secon
 others are interpolated.
 """
 
+import logging
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Self, cast
 
@@ -14,13 +17,19 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from actalker import full_size
 from actalker.checkpoint import CheckpointConfig, Options, load_part, read_config
+from actalker.drawn import Detail, Drawn
 from actalker.encoders.crops import guide_picture, region_masks
-from actalker.encoders.interface import Autoencoder, Encoders, LidEncoders
+from actalker.encoders.interface import Autoencoder, Encoders, LidEncoders, SourcedAutoencoder
 from actalker.interpolation import double_frame_rate
+from actalker.memory import GIB, LARGEST_BATCH, Work, deep_bytes, fitting, free_bytes
 from actalker.network import SpatialGuide, UNet
-from actalker.sampling import IsCancelled, OnStep, Scene, decode, denoise
+from actalker.precision import exact_float32
+from actalker.sampling import IsCancelled, OnStep, Scene, decode, denoise, windows
 from actalker.shapes import FRAME_SAMPLES, Box, Size, render_size
+
+_log = logging.getLogger(__name__)
 
 Picture = NDArray[np.uint8]
 Sound = NDArray[np.float32]
@@ -70,26 +79,47 @@ class Plan:
 class Talker:
     """A checkpoint on a device, which generates clips. Not thread-safe."""
 
-    def __init__(self, config: CheckpointConfig, parts: dict[str, nn.Module], device: str, dtype: torch.dtype) -> None:
+    def __init__(
+        self,
+        config: CheckpointConfig,
+        parts: dict[str, nn.Module],
+        device: str,
+        dtype: torch.dtype,
+        compiled: bool = False,
+    ) -> None:
         self.config, self.device, self.dtype = config, torch.device(device), dtype
+        if self.device.type == "cuda":
+            exact_float32()
         self._unet = cast(UNet, _prepare(parts["unet"], self.device, dtype))
         self._guide = cast(SpatialGuide, _prepare(parts["guide"], self.device, dtype))
         # SVD's decoder overflows in fp16, so it runs in float32 then. The encoders always do: they run once per clip.
         self._picture_dtype = torch.float32 if dtype == torch.float16 else dtype
         self._autoencoder = cast(Autoencoder, _prepare(parts["autoencoder"], self.device, self._picture_dtype))
         self._encoders = cast(Encoders, _prepare(parts["encoders"], self.device, torch.float32))
+        if self.device.type == "cuda":
+            _use_fast_forms((parts["unet"], parts["autoencoder"]), compiled)
 
     @classmethod
-    def load(cls, directory: Path, device: str = "cpu", dtype: torch.dtype = torch.float32) -> Self:
-        """Load a checkpoint directory. Raises WeightsError if it is incomplete or inconsistent."""
+    def load(
+        cls, directory: Path, device: str = "cpu", dtype: torch.dtype = torch.float32, compiled: bool = False
+    ) -> Self:
+        """Load a checkpoint directory. Raises WeightsError if it is incomplete or inconsistent.
+
+        compiled: On CUDA, whether torch compiles the transformers' blocks (`network/fast/install.py`).
+        """
         config = read_config(directory)
         parts = {part: load_part(directory, config, part) for part in ("unet", "guide", "autoencoder", "encoders")}
-        return cls(config, parts, device, dtype)
+        return cls(config, parts, device, dtype, compiled)
 
     @property
     def options(self) -> Options:
         """The checkpoint's default options. Use `dataclasses.replace` to change some."""
         return self.config.options
+
+    @property
+    def encoders(self) -> Encoders:
+        """The condition encoders."""
+        return self._encoders
 
     @property
     def takes_lids(self) -> bool:
@@ -131,12 +161,57 @@ class Talker:
         standard normal of `plan`'s shape. Raises ValueError for inputs that do not fit, CancelledError when `cancelled`
         returns True.
         """
+        latents, resized, plan, chunk = self._latents(portrait, audio, controls, options, noise, on_step, cancelled)
+        frames = self._frames(latents, resized, options, chunk)
+        return frames if self._stride == 1 else double_frame_rate(frames)[: plan.frames]
+
+    @torch.no_grad()
+    def draw(
+        self,
+        size: Size,
+        portrait: Picture,
+        audio: Sound | None,
+        controls: Controls,
+        options: Options,
+        noise: Tensor,
+        *,
+        cancelled: IsCancelled | None = None,
+    ) -> Drawn:
+        """As `generate`, but only what the device computes: `Drawn.pictures` gives the frames, in another size.
+
+        Larger frames get fine detail from the portrait if the autoencoder knows its place (`full_size`), and are only
+        enlarged if not. The device has finished when this returns, because everything was copied to the CPU.
+        """
+        latents, resized, plan, chunk = self._latents(portrait, audio, controls, options, noise, None, cancelled)
+        if size.area <= plan.size.area or not isinstance(self._autoencoder, SourcedAutoencoder):
+            return Drawn(self._frames(latents, resized, options, chunk), plan.frames, self._stride, size)
+        drawn = [
+            (_in_bytes(part[:, :3]), full_size.Sources.of(part[:, 3:].half().cpu().numpy()))
+            for part in self._decoded(latents, resized, options, chunk, with_sources=True)
+        ]
+        frames = np.concatenate([pictures for pictures, _ in drawn])
+        sources = full_size.Sources.joined([part for _, part in drawn])
+        detail = Detail(sources, _in_levels(self._resized(portrait, size)), _in_levels(resized))
+        return Drawn(frames, plan.frames, self._stride, size, detail)
+
+    def _latents(
+        self,
+        portrait: Picture,
+        audio: Sound | None,
+        controls: Controls,
+        options: Options,
+        noise: Tensor,
+        on_step: OnStep | None,
+        cancelled: IsCancelled | None,
+    ) -> tuple[Tensor, Tensor, Plan, int]:
+        """The clip before it is decoded: latents (n, Z, h, w), resized portrait (1, 3, H, W), plan, frames at once."""
         if audio is None and controls.audio_gate:
             raise ValueError("an open audio gate needs sound")
         samples = 0 if audio is None else len(audio)
         plan = self.plan(Size(*portrait.shape[:2]), samples, controls, options)
         if controls.lids is not None and not (self.takes_lids and len(controls.lids) == plan.frames):
             raise ValueError(f"lids of {len(controls.lids)} frames, for {plan.frames} of a talker that may take none")
+        work = self._work(plan, options)
         resized = self._resized(portrait, plan.size)
         scene = self._scene(portrait, resized, audio, controls, options, plan)
         sampling = options.sampling
@@ -147,11 +222,28 @@ class Talker:
             scene,
             noise.to(self.device),
             sampling,
+            batch=work.passes,
             on_step=on_step,
             cancelled=cancelled,
         )[: plan.generated]
-        frames = self._frames(latents, resized, options)
-        return frames if self._stride == 1 else double_frame_rate(frames)[: plan.frames]
+        return latents, resized, plan, work.decoded
+
+    def warm_up(self) -> None:
+        """Generate a window of nothing in one step, by sound and by both signals: what is compiled is compiled then."""
+        edge = self.config.picture.short_edge
+        portrait = np.zeros((edge, edge, 3), np.uint8)
+        frames = self.config.options.sampling.window * self._stride
+        sound, face = np.zeros(frames * FRAME_SAMPLES, np.float32), Box(edge // 4, edge // 4, 3 * edge // 4, edge)
+        driving = np.zeros((frames, edge, edge, 3), np.uint8)
+        options = replace(self.options, sampling=replace(self.options.sampling, steps=1, padding=0))
+        for controls in (Controls(face), Controls(face, motion_gate=True, driving=driving, driving_face=face)):
+            plan = self.plan(Size(edge, edge), len(sound), controls, options)
+            self.generate(portrait, sound, controls, options, torch.zeros(plan.noise_shape))
+
+    @torch.no_grad()
+    def identity(self, picture: Picture, face: Box) -> NDArray[np.float32]:
+        """The identity tokens of a picture (H, W, 3) with its face box, as one row of numbers."""
+        return self._encoders.identity(self._tensor(picture), face).flatten().float().cpu().numpy()
 
     @property
     def _stride(self) -> int:
@@ -198,22 +290,54 @@ class Talker:
             tokens[1] = self._encoders.lids(torch.from_numpy(controls.lids[:: self._stride]).to(self.device))
         return tuple(signal.to(self.dtype) for signal in tokens)
 
-    def _frames(self, latents: Tensor, resized: Tensor, options: Options) -> Picture:
+    def _work(self, plan: Plan, options: Options) -> Work:
+        """On a GPU, as much at once as fits into its free memory; else one pass, and the checkpoint's chunks."""
+        if self.device.type != "cuda":
+            return Work(1, options.decode_chunk)
+        torch.cuda.empty_cache()
+        free = free_bytes(self.device)
+        total, _, *grid = plan.noise_shape
+        frames, kept = min(options.sampling.window, total), 0
+        if options.sampling.deep_renewed_every > 1:
+            per_pass = deep_bytes(Size(*grid), self.config.network.channels[1], frames)
+            kept = LARGEST_BATCH * len(windows(total, options.sampling, 0)) * per_pass
+        work = fitting(free, plan.size, frames, options.decode_chunk, kept)
+        _log.info("%.1f GiB of the GPU are free: %d passes at once, %d frames", free / GIB, work.passes, work.decoded)
+        return work
+
+    def _frames(self, latents: Tensor, resized: Tensor, options: Options, chunk: int) -> Picture:
         """Latents (n, Z, h, w) and resized portrait (1, 3, H, W) -> frames (n, H, W, 3)."""
-        chunks = decode(
+        return np.concatenate([_in_bytes(part) for part in self._decoded(latents, resized, options, chunk)])
+
+    def _decoded(
+        self, latents: Tensor, resized: Tensor, options: Options, chunk: int, *, with_sources: bool = False
+    ) -> Iterator[Tensor]:
+        """See `sampling.decode`."""
+        return decode(
             self._autoencoder,
             latents.to(self._picture_dtype),
             resized[0].to(self._picture_dtype),
             scale=options.sampling.latent_scale,
-            chunk=options.decode_chunk,
+            chunk=chunk,
             context=options.decode_context,
+            with_sources=with_sources,
         )
-        pictures = [((chunk.float() + 1) * 127.5).round().clamp(0, 255).byte().cpu() for chunk in chunks]
-        return np.ascontiguousarray(torch.cat(pictures).permute(0, 2, 3, 1).numpy())
 
     def _tensor(self, pictures: Picture) -> Tensor:
         """(..., H, W, 3) of bytes -> (..., 3, H, W) in [0, 1] on the device."""
         return torch.from_numpy(pictures).to(self.device).movedim(-1, -3).float() / 255
+
+
+def _in_bytes(pictures: Tensor) -> Picture:
+    """(n, 3, H, W) in [-1, 1] -> (n, H, W, 3)."""
+    return np.ascontiguousarray(
+        ((pictures.float() + 1) * 127.5).round().clamp(0, 255).byte().cpu().permute(0, 2, 3, 1).numpy()
+    )
+
+
+def _in_levels(picture: Tensor) -> NDArray[np.float32]:
+    """(1, 3, H, W) in [-1, 1] -> (H, W, 3) from 0 to 255."""
+    return np.ascontiguousarray(((picture[0].float() + 1) * 127.5).cpu().permute(1, 2, 0).numpy())
 
 
 def _available(samples: int, controls: Controls) -> int:
@@ -224,6 +348,17 @@ def _available(samples: int, controls: Controls) -> int:
     if controls.motion_gate and controls.driving is not None:
         limits.append(len(controls.driving))
     return min(limits)
+
+
+def _use_fast_forms(modules: Iterable[nn.Module], compiled: bool) -> None:
+    """Replace what has a faster form, if Triton is there."""
+    if find_spec("triton") is None:
+        _log.warning("Triton is not installed: the plain forms run on the GPU, at half the speed")
+        return
+    from actalker.network.fast import install  # noqa: PLC0415  # it imports Triton, which only some machines have
+
+    for module in modules:
+        install(module, compiled=compiled)
 
 
 def _prepare(module: nn.Module, device: torch.device, dtype: torch.dtype) -> nn.Module:

@@ -8,6 +8,7 @@ import logging
 import queue
 import re
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping
 from contextvars import copy_context
 from functools import partial
@@ -17,7 +18,7 @@ from uuid import UUID
 
 from prefect.artifacts import create_progress_artifact, create_table_artifact, update_progress_artifact
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.objects import State
+from prefect.client.schemas.objects import State, StateType
 from prefect.context import FlowRunContext
 from prefect.states import Crashed
 
@@ -26,6 +27,12 @@ from tasks.manifest.intake import CheckedManifest
 from tasks.records.journal import VideoEnded
 
 log = logging.getLogger("tasks.batch")
+
+LOOK_S = 1.5
+"""How often it is looked whether the run was cancelled in Prefect."""
+
+PROGRESS_S = 5.0
+"""How often the progress is reported, at most: it costs as much as recording two thirds of a row's run."""
 
 BUDGET_S = 5.0
 """How long the end of a batch waits for Prefect."""
@@ -43,14 +50,17 @@ class PrefectReporter:
     Args:
         batch_id: The batch's name, and the run's.
         rows: How many the manifest has.
+        on_cancel: Called once if somebody cancels the run in Prefect.
     """
 
-    def __init__(self, batch_id: str, rows: int) -> None:
+    def __init__(self, batch_id: str, rows: int, on_cancel: Callable[[], None] = lambda: None) -> None:
         self._batch_id, self._rows, self._run = batch_id, rows, flow_run_id()
+        self._on_cancel, self._cancelled = on_cancel, False
         self._calls: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._artifact: UUID | None = None
         self._done = 0
         self._reported = -1
+        self._look_at = self._report_at = 0.0
         self._failed = False
         context = copy_context()  # artifacts belong to the run of the context that they are made in
         self._thread = threading.Thread(target=context.run, args=(self._work,), name="prefect-reporter", daemon=True)
@@ -62,15 +72,15 @@ class PrefectReporter:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._calls.put(self._show_progress)
         self._calls.put(None)
         self._thread.join(BUDGET_S)
         if self._thread.is_alive():
             log.warning("Prefect does not answer: its page of this run lacks the end. The ledger has it.")
 
     def progress(self, done: int) -> None:
-        """So many rows have ended."""
+        """So many rows have ended. It is reported now and then, and at the end."""
         self._done = done
-        self._calls.put(self._show_progress)
 
     def result_table(self, manifest: CheckedManifest, videos: Mapping[str, VideoEnded]) -> None:
         """A table artifact with a line for every row of the manifest."""
@@ -98,7 +108,7 @@ class PrefectReporter:
             self._calls.put(partial(_close_crashed, run))
 
     def _work(self) -> None:
-        while (call := self._calls.get()) is not None:
+        while (call := self._next_call()) is not None:
             try:
                 call()
             except Exception as error:  # noqa: BLE001 - whatever Prefect raises, the batch goes on
@@ -106,15 +116,41 @@ class PrefectReporter:
                     log.warning("Prefect cannot be reached, the batch goes on without it: %s", _brief(error))
                 self._failed = True
 
+    def _next_call(self) -> Callable[[], None] | None:
+        """The next call, or what is due in the meantime."""
+        now = time.monotonic()
+        try:
+            return self._calls.get(timeout=max(0.0, self._look_at - now))
+        except queue.Empty:
+            self._look_at = now + LOOK_S
+            return self._look
+
+    def _look(self) -> None:
+        self._look_for_cancellation()
+        if time.monotonic() >= self._report_at:
+            self._report_at = time.monotonic() + PROGRESS_S
+            self._show_progress()
+
+    def _look_for_cancellation(self) -> None:
+        """Prefect itself tells a run that it is cancelled only where a worker of its own has started it."""
+        if not self._run or self._cancelled:
+            return
+        with get_client(sync_client=True) as client:
+            state = client.read_flow_run(UUID(self._run)).state
+        if state is not None and state.type in {StateType.CANCELLING, StateType.CANCELLED}:
+            self._cancelled = True
+            self._on_cancel()
+
     def _name_run(self) -> None:
         with get_client(sync_client=True) as client:
             client.set_flow_run_name(UUID(self._run), self._batch_id)
 
     def _show_progress(self) -> None:
-        if self._done == self._reported:
-            return  # a later call has said it already
-        self._reported = self._done
-        percent = 100 * self._done / self._rows
+        done = self._done
+        if done == self._reported:
+            return
+        self._reported = done
+        percent = 100 * done / self._rows
         if self._artifact is None:
             description = f"Rows of {self._batch_id}"
             key = f"{_key(self._batch_id)}-progress"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from flows.observer import Observer
 from tasks.job import Attempt, Outcome, Segment
 from tasks.pool.events import Kind, PoolEvent
-from tasks.records.journal import AttemptStarted, Event, Journal
+from tasks.records.journal import AttemptStarted, Event, Journal, WorkerStarted
 from tasks.records.store import Store
 
 log = logging.getLogger("tasks.batch")
@@ -17,7 +17,7 @@ OUTCOMES = {Kind.FINISHED: Outcome.DONE, Kind.FAILED: Outcome.FAILED, Kind.STOPP
 
 @dataclass
 class AttemptRecorder:
-    """Writes attempts to the journal as they start and end, and forwards every event of the pool.
+    """Writes workers and attempts to the journal as they start and end, and forwards every event of the pool.
 
     Attributes:
         succeeded: The ids of the attempts that the journal has as done.
@@ -32,7 +32,12 @@ class AttemptRecorder:
         """Called in the pool's thread, or, for a clip that was found, in a row's."""
         self.observer.on_event(event)
         segment = event.segment
-        if event.kind is Kind.STARTED and segment is not None:
+        if event.facts is not None:
+            facts = event.facts
+            self.journal.write(
+                WorkerStarted(facts.address, facts.host, facts.device, facts.versions, started_ms=event.at_ms)
+            )
+        elif event.kind is Kind.STARTED and segment is not None:
             self.started_ms[event.attempt] = event.at_ms
             started = AttemptStarted(
                 event.attempt, segment.key, segment.job_id, segment.index, event.worker, event.at_ms
@@ -61,6 +66,9 @@ class AttemptRecorder:
                 event.at_ms,
                 outcome,
                 event.error,
+                segment.frames,
+                event.render_ms,
+                event.busy_ms,
             )
         )
 
@@ -88,7 +96,7 @@ def close_interrupted(store: Store, events: Journal, earlier: Iterable[Event]) -
     for attempt in started.values():
         clip = store.clip_record(attempt.key)
         done = clip is not None and clip.attempt == attempt.id
-        ended_ms = attempt.started_ms + (clip.render_ms if clip and done else 0)
+        render_ms, busy_ms = (clip.render_ms, clip.busy_ms) if clip and done else (0, 0)
         if done:
             succeeded.add(attempt.id)
         outcome, error = (Outcome.DONE, "") if done else (Outcome.FAILED, "the process that ran the batch died")
@@ -100,9 +108,11 @@ def close_interrupted(store: Store, events: Journal, earlier: Iterable[Event]) -
                 attempt.index,
                 attempt.worker,
                 attempt.started_ms,
-                ended_ms,
+                attempt.started_ms + render_ms,
                 outcome,
                 error,
+                render_ms,
+                busy_ms,
             )
         )
     return succeeded

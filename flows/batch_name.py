@@ -58,4 +58,4 @@ def kept_files(finishing: FinishingOptions, settings: str, store: Store) -> Fini
 
 def _content(job: Job) -> str:
     """A job without the paths of its files: their digests say what they hold."""
-    return repr(replace(job, portrait=Path(), audio=None, driving_video=None))
+    return repr(replace(job, portrait=Path(), audio=None, driving_video=None, lexicon=None))

@@ -10,6 +10,7 @@ from rich.markup import escape
 
 from flows.environment import be_quiet_and_offline, leave_nothing_running
 from flows.options import DEMO_CHECKPOINT
+from flows.output import Json, console_of, print_json
 from tasks.errors import BadInput
 
 if TYPE_CHECKING:
@@ -78,12 +79,16 @@ def evaluate(
             show_default=False,
         ),
     ] = None,
+    voices: Annotated[
+        bool, typer.Option("--voices", help="Instead: only by kind of voice, which follows the clips otherwise.")
+    ] = False,
+    as_json: Json = False,
 ) -> None:
-    """Score a checkpoint on people, sentences and voices that training never saw.
+    """Score a checkpoint on people, sentences and voices that training never saw; then by kind of voice.
 
-    The table is written beside the checkpoint; that of other clips than the usual ones is only shown.
+    The tables are written beside the checkpoint; that of other clips than the usual ones is only shown.
     """
-    console = Console(highlight=False)
+    console = console_of(as_json)
     if minute and checkpoint != DEMO_CHECKPOINT:
         raise BadInput("--minute renders with the bundled checkpoint", "Leave CHECKPOINT or --minute out.")
     if minute:
@@ -95,18 +100,35 @@ def evaluate(
         atexit.register(leave_nothing_running)
         with Screen(console) as screen:
             observer.current.set(screen)
-            table = markdown(evaluate_pipeline(minute))
-        (DEMO_CHECKPOINT / "minute.md").write_text(table)
-        console.print(table, soft_wrap=True)
+            minutes = evaluate_pipeline(minute)
+        (DEMO_CHECKPOINT / "minute.md").write_text(markdown(minutes))
+        if as_json:
+            print_json(minutes)
+        else:
+            console.print(markdown(minutes), soft_wrap=True)
         return
-    from actalker.training import evaluation, scores
+    from actalker.training import evaluation, listening, scores
 
-    scored = evaluation.evaluate(
-        checkpoint, clips, frames, lambda row: console.print(f"clip {row.clip}: mouth and sound {row.audio_open:.2f}")
-    )
-    if (clips, frames) == (evaluation.CLIPS, evaluation.FRAMES):
-        scores.write(scored, checkpoint)
-    console.print(scored.markdown())
+    reports: dict[str, object] = {}
+    usual = (clips, frames) == (evaluation.CLIPS, evaluation.FRAMES)
+    if not voices:
+        scored = evaluation.evaluate(
+            checkpoint,
+            clips,
+            frames,
+            lambda row: console.print(f"clip {row.clip}: mouth and sound {row.audio_open:.2f}"),
+        )
+        if usual:
+            scores.write(scored, checkpoint)
+        console.print(scored.markdown())
+        reports["clips"] = scored.document()
+    if voices or usual:
+        heard = listening.evaluate_voices(checkpoint, on_voice=lambda voice: console.print(f"voice {voice}"))
+        listening.write(heard, checkpoint)
+        console.print(heard.markdown(), soft_wrap=True)
+        reports["voices"] = heard.document()
+    if as_json:
+        print_json(reports)
 
 
 @app.command()
@@ -152,15 +174,20 @@ def convert(
 @weights_app.command()
 def verify(
     directory: Annotated[Path, typer.Argument(help="A converted checkpoint.", exists=True, file_okay=False)],
+    as_json: Json = False,
 ) -> None:
     """Check the digest, the names and the shapes of every file of a checkpoint."""
     from actalker.checkpoint import WeightsError
     from actalker.checkpoint import verify as verify_files
 
     try:
-        _print_files(verify_files(directory))
+        files = tuple(verify_files(directory))
     except WeightsError as error:
         raise BadInput(str(error), "Convert the published files again.") from error
+    if as_json:
+        print_json(files)
+    else:
+        _print_files(files)
 
 
 def _print_files(files: "Iterable[FileReport]") -> None:

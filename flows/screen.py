@@ -18,14 +18,27 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
-from rich.table import Table
 
 from tasks.job import FPS, Outcome, Segment
 from tasks.pool.events import Kind, PoolEvent
-from tasks.records.journal import BatchEnded, BatchStarted, Event, SegmentEnded, VideoEnded, VideoPlanned
-from tasks.records.report import BatchReport
+from tasks.records.journal import (
+    BatchEnded,
+    BatchStarted,
+    Event,
+    OrderTaken,
+    SegmentEnded,
+    VideoEnded,
+    VideoPlanned,
+)
 
-COLOURS = {"done": "green", "reused": "cyan", "failed": "red", "rendering": "yellow"}
+COLOURS = {
+    "done": "green",
+    "reused": "cyan",
+    "failed": "red",
+    "rendering": "yellow",
+    "cancelled": "magenta",
+    "skipped": "magenta",
+}
 
 
 class _Bars:
@@ -59,6 +72,7 @@ class Screen(_Bars):
     Args:
         console: Where to; when it is no terminal, every ended row is a line.
         on_end: Called when the batch has ended.
+        on_start: Called when it has started, in the thread of its flow.
 
     Attributes:
         batch_id: Empty until the batch has begun.
@@ -66,12 +80,17 @@ class Screen(_Bars):
         worked: Whether there was anything to do.
     """
 
-    def __init__(self, console: Console, on_end: Callable[[BatchEnded], None] = lambda ended: None) -> None:
+    def __init__(
+        self,
+        console: Console,
+        on_end: Callable[[BatchEnded], None] = lambda ended: None,
+        on_start: Callable[[], None] = lambda: None,
+    ) -> None:
         super().__init__(console)
         self.batch_id = ""
         self.ended: BatchEnded | None = None
         self.worked = False
-        self._on_end = on_end
+        self._on_end, self._on_start = on_end, on_start
         self._guard = threading.Lock()
         self._began = time.monotonic()
         self._planned: dict[str, int] = {}
@@ -88,9 +107,10 @@ class Screen(_Bars):
         match event:
             case BatchStarted():
                 self.batch_id = event.batch_id
+                self._on_start()
                 self._progress.update(self._rows_bar, total=len(event.rows))
                 self.console.print(
-                    f"Batch [bold]{event.batch_id}[/], {_counted(len(event.rows), 'row')}.", highlight=False
+                    f"Batch [bold]{event.batch_id}[/], {counted(len(event.rows), 'row')}.", highlight=False
                 )
             case BatchEnded():
                 self.ended = event
@@ -103,10 +123,14 @@ class Screen(_Bars):
                 self._done[segment.job_id] = self._done.get(segment.job_id, 0) + segment.frames
                 self._progress.advance(self._segments_bar)
                 self._show_pace()
-            case PoolEvent(kind=Kind.PAUSED | Kind.WORKER_LOST | Kind.WORKER_ABANDONED | Kind.QUARANTINED):
+            case PoolEvent(kind=Kind.WAITING_FOR_SPACE | Kind.WORKER_LOST | Kind.WORKER_ABANDONED | Kind.QUARANTINED):
                 self.console.print(f"[yellow]{event.kind}[/] {event.worker} {event.error}", highlight=False)
             case SegmentEnded(outcome=Outcome.REUSED):
                 self._progress.advance(self._segments_bar)
+            case OrderTaken():
+                self.console.print(f"[yellow]{escape(str(event.order))}[/]", highlight=False)
+            case VideoEnded(outcome=Outcome.CANCELLED):
+                self._progress.advance(self._rows_bar)  # the order has its own line, the rows may be hundreds
             case VideoEnded():
                 self.worked = True  # also a row that failed before it was planned
                 self._done[event.job_id] = event.frames
@@ -124,7 +148,7 @@ class Screen(_Bars):
         pace = sum(self._done.values()) / (time.monotonic() - self._began)
         expected = sum(self._planned.values()) * self._total(self._rows_bar) / max(1, len(self._planned))
         left_s = max(0.0, expected - sum(self._done.values())) / pace if pace else 0.0
-        self._progress.update(self._rows_bar, note=f"{pace:.0f} frames/s, {_clock(left_s)} left")
+        self._progress.update(self._rows_bar, note=f"{pace:.0f} frames/s, {clock(left_s)} left")
 
     def _show_video(self, video: VideoEnded) -> None:
         colour = COLOURS.get(video.outcome, "white")
@@ -132,9 +156,9 @@ class Screen(_Bars):
         if video.error:
             self.console.print(f"{line}: {escape(video.error)}", highlight=False)
             return
-        rendered = f"{video.segments_rendered} of {_counted(video.segments, 'segment')} rendered"
+        rendered = f"{video.segments_rendered} of {counted(video.segments, 'segment')} rendered"
         took_s = (video.ended_ms - video.started_ms) / 1000
-        self.console.print(f"{line}  {_clock(video.frames / FPS)}, {rendered}, in {took_s:.1f} s", highlight=False)
+        self.console.print(f"{line}  {clock(video.frames / FPS)}, {rendered}, in {took_s:.1f} s", highlight=False)
         for note in video.notes:
             self.console.print(f"        {escape(note)}", highlight=False)
 
@@ -163,28 +187,13 @@ class TrainingScreen(_Bars):
             self.console.print(f"{stage}: step {step} of {steps}, {note}")
 
 
-def table_of(report: BatchReport) -> Table:
-    """A batch as a table: one line per row of its manifest."""
-    table = Table(title=f"{report.id}: {report.state}", title_justify="left", box=None, pad_edge=False)
-    for column in ("row", "outcome", "length", "segments", "cost", "remark"):
-        table.add_column(column, overflow="fold", justify="right" if column in {"length", "cost"} else "left")
-    for row in report.rows.values():
-        colour = COLOURS.get(row.outcome, "white")
-        video = row.video
-        done = video.segments if video and not video.error else row.rendered
-        cost = f"{video.render_ms / 1000:.1f} s" if video else ""
-        length = _clock((video.frames if video and video.frames else row.frames) / FPS)
-        table.add_row(
-            escape(row.id), f"[{colour}]{row.outcome}[/]", length, f"{done}/{row.segments}", cost, escape(row.remark)
-        )
-    return table
-
-
-def _counted(number: int, noun: str) -> str:
+def counted(number: int, noun: str) -> str:
+    """Such as `1 row` or `2 rows`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def _clock(seconds: float) -> str:
+def clock(seconds: float) -> str:
+    """Such as `1:05`, or `2:00:00`."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -18,8 +18,10 @@ from actalker.training.evaluation import contact_sheet
 from actalker.training.loop import Metrics, OnMetrics, read_metrics
 from actalker.training.start import begin_from
 from actalker.training.takes import Video
+from actalker.training.utterances import SOURCES, Speaker, speakers
 from tasks.errors import BadInput
 from tasks.manifest.training_videos import TrainingVideos
+from tasks.media import festival
 from tasks.pool import ray_session
 
 LARGE = {demo.SHALLOW: demo.train_network, demo.NETWORK: demo.deepen_network, demo.FINISH: demo.train_finish}
@@ -63,7 +65,8 @@ def train_checkpoint(
             raise BadInput(str(error), "Name the bundled checkpoint, or one that `actalker train` made.") from error
     videos = TrainingVideos(footage, folder / "footage", plan.config.picture.short_edge) if footage else ()
     for name in demo.ENCODERS:
-        demo.train_encoder(folder, plan, name, reporter(folder, plan, name, on_step))
+        said_by = synthesisers() if name == "audio" and start is None else {}
+        demo.train_encoder(folder, plan, name, reporter(folder, plan, name, on_step), said_by)
     demo.fit(folder, plan, videos)
     workers = torch.cuda.device_count()
     stages = STAGES if start is None else tuple(stage for stage in STAGES if stage != demo.SHALLOW)
@@ -80,6 +83,17 @@ def train_checkpoint(
     sample_sheet(folder, plan, demo.NETWORK)
     demo.export(folder, checkpoint, plan.config)
     return checkpoint
+
+
+def synthesisers() -> dict[str, Speaker]:
+    """What the audio encoder hears; in the log, what it does not hear because it is not installed."""
+    said_by = speakers() | ({"festival": festival.say_anything} if festival.is_installed() else {})
+    if missing := SOURCES.keys() - said_by.keys():
+        get_run_logger().warning(
+            "The audio encoder is trained without %s, which is not installed: it will follow people's voices worse.",
+            ", ".join(sorted(missing)),
+        )
+    return said_by
 
 
 def train_on_workers(

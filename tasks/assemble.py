@@ -17,7 +17,7 @@ from tasks.job import FPS, Chapter, Finished, Job, Speech
 from tasks.media import decode, ffmpeg, loudness, timed_text
 from tasks.media.lossless import full_disk_is_named
 from tasks.media.loudness import TARGETS, Loudness
-from tasks.picture import framing, photograph, provenance, stills, typeface
+from tasks.picture import framing, inspection, provenance, stills, typeface
 from tasks.picture.video_options import VideoOptions
 from tasks.records.store import digest_file, publish
 from tasks.speech.language import alpha_3
@@ -94,7 +94,7 @@ def assemble(
     measured |= {"captions": len(subtitles.captions), "violations": len(subtitles.violations)}
     if speech.words_found is not None:
         measured["words_found"] = speech.words_found
-    doubts = photograph.warning(job), level.off_target(TARGETS[options.sound]), *_undrawable(subtitles, options)
+    doubts = *inspection.notes_of(job), level.off_target(TARGETS[options.sound]), *_undrawable(subtitles, options)
     notes = (*subtitles.notes, *filter(None, doubts))
     return Finished(files, speech.frames, digest_file(files["mp4"]), measured, notes)
 
@@ -108,8 +108,8 @@ def _drawn(job: Job, subtitles: Subtitles, work: Path, picture: Any, options: Vi
         text = typeface.without_undrawable(_laid_out_for(canvas, subtitles.files["ass"]), options.fonts)
         (work / "burn.ass").write_text(text, encoding="utf-8", newline="\n")
         frame = frame.filter("ass", "burn.ass")
-    if options.label:
-        provenance.write_label(options.label, canvas, work / "label.ass")
+    if label := options.label_of(job):
+        provenance.write_label(label, canvas, work / "label.ass")
         frame = frame.filter("ass", "label.ass")
     return frame
 

@@ -9,7 +9,7 @@ Units: time is integer frames at `FPS`, integer milliseconds for words and capti
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
 FPS = 25
 SAMPLE_RATE = 48_000
@@ -29,18 +29,34 @@ class Preset(StrEnum):
     """What draws the pixels."""
 
     STILL = "still"
+    DRAFT = "draft"
     DEMO = "demo"
     ACTALKER = "actalker"
 
     @property
     def size(self) -> tuple[int, int]:
         """Width and height where the manifest gives none, in pixels."""
-        return {Preset.STILL: (512, 512), Preset.DEMO: (256, 256), Preset.ACTALKER: (576, 576)}[self]
+        sides = {Preset.STILL: 512, Preset.DRAFT: 512, Preset.DEMO: 256, Preset.ACTALKER: 576}
+        return sides[self], sides[self]
 
     @property
     def multiple(self) -> int:
         """What both sides must be multiples of: the network halves its latents' sides three times (8 x 8 pixels)."""
-        return 2 if self is Preset.STILL else 64
+        return 64 if self.has_network else 2
+
+    @property
+    def has_network(self) -> bool:
+        """Whether the pixels come from the ACTalker network, which has use for a GPU."""
+        return self in {Preset.DEMO, Preset.ACTALKER}
+
+
+class Quality(StrEnum):
+    """What the renderer may leave out to be faster; `actalker/quality.py` has the values."""
+
+    PUBLISHED = "published"
+    BALANCED = "balanced"
+    FAST = "fast"
+    PROOF = "proof"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +67,14 @@ class Job:
         row: Its place among the data rows, from 1.
         script: Markdown; empty when the row is a recording alone.
         audio: The recording, or None when the speech is to be synthesised.
-        voice: An espeak-ng voice name, or the path of a Piper `.onnx` voice.
+        voice: The name of a voice (tasks/speech/voice.py), or the path of a Piper `.onnx` voice.
         width, height: Pixels of the rendered picture, both even.
         face_box: Left, top, right, bottom of the face in pixels of the portrait; None: it is looked for.
+        lexicon: A pronunciation file (tasks/speech/lexicon.py), or None.
         priority: Higher is rendered earlier.
         consent: The customer's reference to the portrayed person's consent; it goes into the record.
-        portrait_sha256, audio_sha256, driving_sha256: Digests of the files' bytes, empty where there is no file.
+        portrait_sha256, audio_sha256, driving_sha256, lexicon_sha256: Digests of the files' bytes, empty where there is
+            no file.
     """
 
     id: str
@@ -80,6 +98,11 @@ class Job:
     portrait_sha256: str = ""
     audio_sha256: str = ""
     driving_sha256: str = ""
+    lexicon: Path | None = None
+    lexicon_sha256: str = ""
+    quality: Quality = Quality.PUBLISHED
+    head_movement: bool = True
+    denoise: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +139,19 @@ class WordSource(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class SpokenSentence:
+    """A synthesised sentence in the programme, `[start_frame, end_frame)` with the silence that fills its last frame.
+
+    Attributes:
+        identity: Everything that its sound is made of, where its samples may be rounded otherwise on another machine.
+    """
+
+    start_frame: int
+    end_frame: int
+    identity: str
+
+
+@dataclass(frozen=True, slots=True)
 class Speech:
     """The sound: the programme, its words, and where it may be cut.
 
@@ -126,6 +162,7 @@ class Speech:
         words: In time order; empty when nobody knows the words (`source` is NONE).
         unspoken: Words of the script that were not found in the recording.
         words_found: The share of the script's words that were found, 0 to 1; None where no recording was searched.
+        sentences: Those of a voice whose samples are rounded otherwise on another machine, in order; else empty.
     """
 
     wav: Path
@@ -138,6 +175,7 @@ class Speech:
     source: WordSource = WordSource.NONE
     unspoken: tuple[str, ...] = ()
     words_found: float | None = None
+    sentences: tuple[SpokenSentence, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +188,8 @@ class Segment:
         seed: For the noise of the inner frames; derived from `key`.
         joint_seed: For the noise of the first and last `OVERLAP_FRAMES`; the same for all joints of a portrait.
         key: Digest of portrait, sound, controls, settings, seed, weights and code version: two segments with the same
-            key are the same pixels, in whatever video and wherever in it they stand.
+            key are the same pixels, in whatever video and wherever in it they stand. The sound of a neural voice is
+            named by what it is made of, for its samples may be rounded otherwise on another machine.
     """
 
     job_id: str
@@ -174,6 +213,30 @@ class Segment:
         return f"{self.job_id}[{self.index}]"
 
 
+class Score(NamedTuple):
+    """A figure that was measured on a clip or a video, and the frame where it was found: -1 for the whole."""
+
+    value: float
+    frame: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a check says of a score: whether it is within its limit, and else what is wrong and what to do."""
+
+    check: str
+    value: float
+    limit: float
+    ok: bool
+    frame: int
+    message: str = ""
+
+    @property
+    def time_ms(self) -> int:
+        """When the frame is shown; -1 where it is of the whole."""
+        return self.frame * 1000 // FPS if self.frame >= 0 else -1
+
+
 @dataclass(frozen=True, slots=True)
 class Clip:
     """A finished segment: a lossless video without sound, published under its key.
@@ -181,8 +244,10 @@ class Clip:
     Attributes:
         sha256: Digest of the file.
         render_ms: What the rendering took; 0 when it was found in the store and another row has paid for it.
+        busy_ms: The part of it in which the device computed (`tasks.pool.pipeline.Spent`).
         worker: Which actor made it, `node/pid`.
         attempt, batch_id, job_id: The attempt that made it, and the row that pays for it.
+        scores: What was measured on it when it was rendered, by name (tasks/quality_control); empty where nothing was.
     """
 
     key: str
@@ -197,6 +262,8 @@ class Clip:
     batch_id: str = ""
     job_id: str = ""
     reused: bool = False
+    busy_ms: int = 0
+    scores: dict[str, Score] = field(default_factory=dict, compare=False)
 
     def for_row(self, batch_id: str, job_id: str) -> Self:
         """The clip as this row has it: at its cost where it was rendered for this row, else found at no cost."""
@@ -205,7 +272,23 @@ class Clip:
 
     def found(self) -> Self:
         """The same clip, as one that cost nothing this time."""
-        return replace(self, render_ms=0, reused=True)
+        return replace(self, render_ms=0, busy_ms=0, reused=True)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerFacts:
+    """Who a worker of the pool is.
+
+    Attributes:
+        address: `node/pid`.
+        device: What computes: the GPU's name, or the processor's.
+        versions: Of Python and of the packages that decide about pixels and their cost, by name.
+    """
+
+    address: str
+    host: str = ""
+    device: str = ""
+    versions: dict[str, str] = field(default_factory=dict)
 
 
 class Outcome(StrEnum):
@@ -215,11 +298,18 @@ class Outcome(StrEnum):
     REUSED = "reused"
     FAILED = "failed"
     CANCELLED = "cancelled"
+    SKIPPED = "skipped"
+    """Of a video: the batch counts as complete without it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One try at one segment. `id` fences: a result that carries a superseded id is dropped."""
+    """One try at one segment. `id` fences: a result that carries a superseded id is dropped.
+
+    Attributes:
+        frames: How long the segment is.
+        render_ms, busy_ms: Of its clip; 0 when it has none.
+    """
 
     id: str
     key: str
@@ -230,6 +320,9 @@ class Attempt:
     ended_ms: int
     outcome: Outcome
     error: str = ""
+    frames: int = 0
+    render_ms: int = 0
+    busy_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,16 +2,20 @@
 
 import itertools
 import wave
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
+from actalker.quality import QUALITIES
 from tasks.job import (
     MAX_SEGMENT_FRAMES,
     OVERLAP_FRAMES,
     SAMPLES_PER_FRAME,
     Job,
+    Preset,
+    Quality,
     Segment,
     Speech,
 )
@@ -30,11 +34,14 @@ BYTES_PER_FRAME = 2 * SAMPLES_PER_FRAME
 
 
 @task(name="plan", task_run_name="plan {job.id}", cache_policy=NO_CACHE, persist_result=False)
-def plan(job: Job, speech: Speech, renderer: str) -> tuple[Segment, ...]:
+def plan(
+    job: Job, speech: Speech, renderer: str, seeds: Mapping[int, int] = MappingProxyType({})
+) -> tuple[Segment, ...]:
     """Cut a job's speech into segments and name each by all that its pixels depend on.
 
     Args:
         renderer: The identity of the renderer: its code version and the digest of its weights.
+        seeds: Index -> seed, for segments that are to come out otherwise than by the seed of their row.
 
     Raises:
         BadInput: The driving video cannot be read.
@@ -45,17 +52,23 @@ def plan(job: Job, speech: Speech, renderer: str) -> tuple[Segment, ...]:
     if driver:
         check_digest(driver, job.driving_sha256)
     movement = movement_of(driver, job.driving_sha256, speech.frames) if driver else ()
-    return segments(job, speech, pcm, renderer, movement)
+    return segments(job, speech, pcm, renderer, movement, seeds)
 
 
 def segments(
-    job: Job, speech: Speech, pcm: bytes, renderer: str, movement: tuple[int, ...] = ()
+    job: Job,
+    speech: Speech,
+    pcm: bytes,
+    renderer: str,
+    movement: tuple[int, ...] = (),
+    seeds: Mapping[int, int] = MappingProxyType({}),
 ) -> tuple[Segment, ...]:
     """The segments of a job, in order: together they cover [0, speech.frames), neighbours share `OVERLAP_FRAMES`.
 
     Args:
         pcm: The programme, mono 16-bit at `SAMPLE_RATE`, `speech.frames` frames long.
         movement: How much a driver moves in every frame; empty without one.
+        seeds: See `plan`. The noise of joints stays that of the row, so that neighbours still meet.
     """
     settings = digest_of(renderer, *look(job))
     cuts, levels = speech.cuts, speech.levels
@@ -65,9 +78,10 @@ def segments(
         levels = movement
     made = []
     for index, (start, end) in enumerate(ranges(speech.frames, cuts, levels, movement)):
-        sound = pcm[start * BYTES_PER_FRAME : end * BYTES_PER_FRAME]
         motion = (job.driving_sha256, start, end) if job.motion_gate else ()
-        key = digest_of("segment", settings, sound, *motion)
+        published = digest_of("segment", settings, *_sound(speech, pcm, start, end), *motion)
+        if index in seeds:
+            published = digest_of(published, "seed", seeds[index])
         made.append(
             Segment(
                 job_id=job.id,
@@ -75,20 +89,43 @@ def segments(
                 start_frame=start,
                 end_frame=end,
                 wav=speech.wav,
-                seed=_seed(key),
+                seed=_seed(published),  # of all qualities: a proof shows what will come
                 joint_seed=_seed(digest_of("joint", settings)),
-                key=key,
+                key=digest_of(published, left_out(job)) if left_out(job) else published,
                 priority=job.priority,
             )
         )
     return tuple(made)
 
 
+def _sound(speech: Speech, pcm: bytes, start: int, end: int) -> Iterator[str | bytes | int]:
+    """What is heard in `[start, end)`: the samples; or the sentences of a voice whose samples do not name its sound.
+
+    All that is not a sentence there is digital silence.
+    """
+    sentences = [said for said in speech.sentences if said.start_frame < end and said.end_frame > start]
+    if not sentences:
+        yield pcm[start * BYTES_PER_FRAME : end * BYTES_PER_FRAME]
+        return
+    yield end - start
+    for said in sentences:
+        yield said.start_frame - start
+        yield said.identity
+
+
 def look(job: Job) -> tuple[str | int, ...]:
     """What the pixels of all segments of a job depend on, besides sound and motion."""
     box = "auto" if job.face_box is None else " ".join(map(str, job.face_box))
     gates = f"audio={job.audio_gate} motion={job.motion_gate}"
-    return (job.preset, job.portrait_sha256, job.width, job.height, job.seed, gates, box)
+    held = () if job.head_movement else ("head held still",)
+    return (job.preset, job.portrait_sha256, job.width, job.height, job.seed, gates, box, *held)
+
+
+def left_out(job: Job) -> str:
+    """What the job's quality leaves out; empty if nothing is, as in `published`."""
+    if job.preset is Preset.STILL or job.quality is Quality.PUBLISHED:
+        return ""
+    return repr(QUALITIES[job.quality])
 
 
 def ranges(

@@ -15,8 +15,9 @@ from tasks.records.batch_context import RowContext
 from tasks.records.journal import VideoEnded
 from tasks.records.store import RECORD_SUFFIX, FinishedVideo, digest_file, write_text
 
-_OF_A_DELIVERY = frozenset({"path", "error_class", "error"})
-"""What belongs to one delivery, and not to a finished video that several batches may deliver."""
+_OF_A_DELIVERY = frozenset({"path", "error_class", "error", "portrait", "audio", "driving_video", "lexicon"})
+"""What belongs to one delivery, and not to a finished video that several batches may deliver: the same portrait may lie
+under two names, and where it lies is nobody's concern who is given the video."""
 
 
 @task(
@@ -37,7 +38,8 @@ def record(row: RowContext, clips: tuple[Clip, ...], folder: Path, finished: Fin
         row.batch.journal.write(segment)
     store, name = row.batch.store, row.job.id
     if folder.is_dir():  # else an earlier try has published it, and failed afterwards
-        files = {path.name: digest_file(path) for path in sorted(folder.iterdir())}
+        made = (path for path in sorted(folder.iterdir()) if not path.name.endswith(RECORD_SUFFIX))  # an earlier try's
+        files = {path.name: digest_file(path) for path in made}
         video = replace(row.video_ended(Outcome.DONE, finished, clips), files=files)
         facts = {fact: value for fact, value in sorted(asdict(video).items()) if fact not in _OF_A_DELIVERY}
         facts["batch_id"] = row.batch.batch_id

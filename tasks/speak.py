@@ -12,18 +12,32 @@ from typing import Final
 
 import numpy as np
 import soxr
+from numpy.typing import NDArray
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from tasks.errors import BadInput, WordsNotFound, retry_helps
-from tasks.job import FPS, OVERLAP_FRAMES, SAMPLE_RATE, SILENCE_FRAMES, Chapter, Job, Speech, Word, WordSource
+from tasks.job import (
+    FPS,
+    OVERLAP_FRAMES,
+    SAMPLE_RATE,
+    SILENCE_FRAMES,
+    Chapter,
+    Job,
+    Speech,
+    SpokenSentence,
+    Word,
+    WordSource,
+)
 from tasks.media.decode import decode_audio
+from tasks.media.denoise import denoised
 from tasks.records.store import check_digest
-from tasks.speech import script, transcribe, voice, writing
+from tasks.speech import lexicon, script, transcribe, voice, writing
 from tasks.speech.align import WordTimer, align
 from tasks.speech.features import RATE
 from tasks.speech.normalise import normalise
 from tasks.speech.programme import Programme, cuts_of, programme
+from tasks.speech.rules import Rule
 from tasks.speech.script import Ends, Script, Sentence
 from tasks.speech.voice import Utterance, Voice
 
@@ -59,20 +73,28 @@ def play(job: Job, recording: Path, wav: Path) -> Speech:
     """Take a recording as it is, and find its words: those of its script, or else what Whisper transcribes."""
     check_digest(recording, job.audio_sha256)
     with programme(wav) as sound:
-        sound.add(decode_audio(recording, SAMPLE_RATE))
+        sound.add(_heard(job, recording, SAMPLE_RATE))
     speech = Speech(wav, sound.frames, cuts_of(sound.levels), tuple(sound.levels), language=job.language)
     if job.script:
         text = script.parse(job.script, job.language)
         readable = voice.for_language(job.language) and writing.is_read(" ".join(text.words), job.language)
-        return _aligned(job, text, recording, speech) if readable else speech
+        return _aligned(job, text, _heard(job, recording, RATE), speech) if readable else speech
     if model := transcribe.weights():
-        words = transcribe.transcribe(decode_audio(recording, RATE), job.language, model)
+        words = transcribe.transcribe(_heard(job, recording, RATE), job.language, model)
         return replace(speech, words=words, source=WordSource.TRANSCRIBED if words else WordSource.NONE)
     return speech
 
 
-def _aligned(job: Job, text: Script, recording: Path, speech: Speech) -> Speech:
-    found = align(text, decode_audio(recording, RATE), job.language, _whisper_timer(job.language))
+def _heard(job: Job, recording: Path, rate: int) -> NDArray[np.int16]:
+    """The recording, (n,) mono at `rate`, without its noise where that is asked for."""
+    if not job.denoise:
+        return decode_audio(recording, rate)
+    clean = denoised(decode_audio(recording, SAMPLE_RATE))
+    return clean if rate == SAMPLE_RATE else soxr.resample(clean, SAMPLE_RATE, rate)
+
+
+def _aligned(job: Job, text: Script, samples: NDArray[np.int16], speech: Speech) -> Speech:
+    found = align(text, samples, job.language, _whisper_timer(job.language))
     if found.share < LEAST_WORDS_FOUND:
         raise WordsNotFound(found.share, LEAST_WORDS_FOUND)
     starts = {word.sentence: word.start_ms for word in reversed(found.words)}
@@ -96,10 +118,13 @@ def _whisper_timer(language: str) -> WordTimer | None:
 
 def synthesise(job: Job, wav: Path) -> Speech:
     """Have the job's voice read its script aloud."""
-    text, speaker = script.parse(job.script, job.language), voice.find(job.voice)
+    text, speaker = script.parse(job.script, job.language), voice.find(job.voice, job.language)
+    if job.lexicon:
+        check_digest(job.lexicon, job.lexicon_sha256)
+    first = lexicon.rules_of(job.lexicon, job.language, " ".join(text.words), speaker.takes_ipa)
     with programme(wav) as sound:
         sound.rest(LEAD_FRAMES + _frames(text.lead_ms))
-        words, starts = _read(text, speaker, job.language, sound)
+        words, starts, sentences = _read(text, speaker, job.language, first, sound)
     return Speech(
         wav=wav,
         frames=sound.frames,
@@ -109,16 +134,22 @@ def synthesise(job: Job, wav: Path) -> Speech:
         chapters=_chapters(text, {index: start * MS_PER_FRAME for index, start in enumerate(starts)}),
         language=job.language,
         source=WordSource.SYNTHESISER if speaker.exact else WordSource.ALIGNED,
+        sentences=sentences,
     )
 
 
-def _read(text: Script, speaker: Voice, language: str, sound: Programme) -> tuple[tuple[Word, ...], list[int]]:
-    """Read every sentence into the programme: all words, and the frame that each sentence starts on."""
+def _read(
+    text: Script, speaker: Voice, language: str, first: Sequence[Rule], sound: Programme
+) -> tuple[tuple[Word, ...], list[int], tuple[SpokenSentence, ...]]:
+    """Read every sentence into the programme: all words, the frame that each sentence starts on, and see `Speech`."""
     words: list[Word] = []
     starts: list[int] = []
+    sentences: list[SpokenSentence] = []
     for index, sentence in enumerate(text.sentences):
-        utterance = speaker.say(normalise(sentence.words, language))
+        utterance = speaker.say(normalise(sentence.words, language, first))
         starts.append(sound.add(utterance.samples))
+        if utterance.identity:
+            sentences.append(SpokenSentence(starts[-1], sound.frames, utterance.identity))
         offset_ms = starts[-1] * MS_PER_FRAME
         words += [
             Word(word.text, offset_ms + start, offset_ms + end, index, word.space)
@@ -128,7 +159,7 @@ def _read(text: Script, speaker: Voice, language: str, sound: Programme) -> tupl
         last = index == len(text.sentences) - 1
         gap = GAP_FRAMES[Ends.SENTENCE] - SILENCE_FRAMES if last else GAP_FRAMES[sentence.ends]
         sound.rest(gap + _frames(sentence.pause_ms))
-    return tuple(words), starts
+    return tuple(words), starts, tuple(sentences)
 
 
 def _spans_ms(sentence: Sentence, utterance: Utterance, language: str) -> Sequence[tuple[int, int]]:

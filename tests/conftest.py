@@ -3,11 +3,14 @@
 `make test` runs files side by side in two processes, each with one thread: see CONTRIBUTING.md.
 """
 
+import atexit
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -37,6 +40,10 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     # Beside other work, OpenMP's threads spend more time waiting for each other, at full speed, than computing.
     os.environ.update(ONE_THREAD, OMP_WAIT_POLICY="passive")
 
+# What checks found out about portraits is not the user's, and not that of another run.
+os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="actalker-cache-")
+atexit.register(shutil.rmtree, os.environ["XDG_CACHE_HOME"], ignore_errors=True)
+
 # A shell has what it starts in the background ignore SIGINT, and what the tests start would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -44,6 +51,7 @@ SERVER_START_LIMIT_S = 120
 
 LONGEST_FIRST = (
     "tests/test_end_to_end.py",
+    "tests/test_steering.py",
     "tests/actalker/test_demo_checkpoint.py",
     "tests/flows/test_pipeline_evaluation.py",  # these three share the reader
     "tests/actalker/puppet/test_measure.py",
@@ -59,6 +67,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return next((k for k, start in enumerate(LONGEST_FIRST) if item.nodeid.startswith(start)), len(LONGEST_FIRST))
 
     items.sort(key=place)  # keeps the order of the others
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """A test of the GPU says so where there is none."""
+    if item.get_closest_marker("gpu"):
+        from tests import card
+
+        if not card.name():
+            pytest.skip(card.NONE)
 
 
 @pytest.fixture(scope="module")
@@ -97,9 +114,9 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def reader() -> "Reader":
     """Reads the face of held-out clip `INDEX` from pictures of 256 x 256: `score` finds the same one. Fitted in 7 s."""
     from actalker.puppet.clip import held_out_clip
-    from actalker.training.evaluation import _reader
+    from actalker.training.evaluation import reader
 
-    return _reader(held_out_clip(INDEX, 1).person, 256)
+    return reader(held_out_clip(INDEX, 1).person, 256)
 
 
 def _wait_until_healthy(api: str, log: Path) -> None:

@@ -6,31 +6,36 @@ The renderer is the real one besides; it stands in for a kernel that crashes on 
 import importlib
 import os
 from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
+from typing import Any
 
-import flows.batch
 from flows.cli import main
 from tasks.job import Job, Preset, Segment
-from tasks.pool.render_pool import RenderPool
 from tasks.renderers import renderer
-from tasks.renderers.renderer import Renderer
+from tasks.renderers.renderer import Frame, Renderer
 
 POISONED_INDEX = 1
 POISONED_JOB = "sick"
 
 
-class Poisoned:
+class Poisoned(Renderer[Any, Any]):
     """A renderer that dies on one segment."""
 
-    def __init__(self, healthy: Renderer) -> None:
+    def __init__(self, healthy: Renderer[Any, Any]) -> None:
         self.healthy = healthy
 
-    def render(self, job: Job, segment: Segment, cancelled: Callable[[], bool]) -> Iterator[object]:
-        """Render as the healthy one does, or die."""
-        if job.id == POISONED_JOB and segment.index == POISONED_INDEX:
+    def prepare(self, job: Job, segment: Segment) -> tuple[bool, Any]:
+        poisoned = job.id == POISONED_JOB and segment.index == POISONED_INDEX
+        return poisoned, self.healthy.prepare(job, segment)
+
+    def draw(self, prepared: tuple[bool, Any], cancelled: Callable[[], bool]) -> Iterator[Any]:
+        """Draw as the healthy one does, or die."""
+        if prepared[0]:
             os._exit(13)
-        return self.healthy.render(job, segment, cancelled)
+        return self.healthy.draw(prepared[1], cancelled)
+
+    def finish(self, prepared: tuple[bool, Any], parts: Iterator[Any]) -> Iterator[Frame]:
+        return self.healthy.finish(prepared[1], parts)
 
 
 def load(preset: Preset, weights: Path | None, threads: int) -> Poisoned:
@@ -40,5 +45,5 @@ def load(preset: Preset, weights: Path | None, threads: int) -> Poisoned:
 
 if __name__ == "__main__":
     by_name = importlib.import_module("tests.poisoned").load  # workers cannot import what belongs to __main__
-    flows.batch.RenderPool = partial(RenderPool, load=by_name)
+    renderer.load = by_name  # here alone: a worker has the real one
     main()

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from tasks.job import Preset
 from tasks.manifest.intake import check_manifest
 from tasks.plan import plan
 from tasks.renderers.renderer import identity
@@ -23,7 +22,7 @@ GOLDEN = Path(__file__).parent / "golden" / "course-still.txt"
 def keys(work: Path) -> str:
     """A line for each segment: its name, its frames, and its key."""
     lines = []
-    for job in check_manifest(ROOT / "examples/course/manifest.csv", (), Preset.STILL).jobs:
+    for job in check_manifest(ROOT / "examples/course/manifest.csv").jobs:
         segments = plan.fn(job, speak.fn(job, work / job.id), identity(job.preset, None))
         lines += [f"{segment.name} {segment.start_frame} {segment.end_frame} {segment.key}\n" for segment in segments]
     return "".join(lines)

@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from importlib import import_module
 from pathlib import Path
 
@@ -23,6 +24,7 @@ def test_import_contracts_are_kept() -> None:
     ("module", "line", "contract"),
     [
         ("tasks/speech/script.py", "import tasks.captions.layout", "packages import downwards only"),
+        ("tasks/renderers/still.py", "import tasks.quality_control", "packages import downwards only"),
         ("tasks/records/store.py", "from tasks.speech import script", "packages import downwards only"),
         ("tasks/media/decode.py", "from tasks import speak", "packages import downwards only"),
         ("tasks/stitch.py", "from tasks.assemble import assemble", "packages import downwards only"),
@@ -62,13 +64,26 @@ def test_the_readme_shows_the_tree_as_it_is() -> None:
     assert there <= shown, f"not in the README's tree: {sorted(there - shown)}"
 
 
-PACKAGES = [ROOT / "flows", *sorted(path.parent for path in (ROOT / "tasks").glob("*/__init__.py"))]
+PACKAGES = [
+    ROOT / "flows",
+    ROOT / "flows" / "web",
+    *sorted(path.parent for path in (ROOT / "tasks").glob("*/__init__.py")),
+]
 
 
 @pytest.mark.parametrize("package", PACKAGES, ids=lambda path: path.name)
 def test_a_package_lists_its_files(package: Path) -> None:
     listed = re.findall(r"^    ([a-z_]+\.py) ", (package / "__init__.py").read_text(), flags=re.MULTILINE)
     assert sorted(listed) == sorted({path.name for path in package.glob("*.py")} - {"__init__.py", "__main__.py"})
+
+
+def test_a_wheel_has_what_the_page_is_made_of() -> None:
+    patterns = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]["flows"]
+    shipped = {path for pattern in patterns for path in (ROOT / "flows").glob(pattern)}
+    made_of = {
+        path for path in (ROOT / "flows" / "web").rglob("*") if path.is_file() and path.suffix not in {".py", ".pyc"}
+    }
+    assert made_of and made_of <= shipped
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "infra").rglob("*.yaml")), ids=lambda path: path.name)

@@ -21,6 +21,10 @@ PATCH = 16
 FOLD = 4
 """Pixel unshuffle of the finish: its grid has 1 / 4 of the pixels along each edge."""
 
+AGREEMENT_SCALE, AGREEMENT_WINDOW = 0.06, 5
+"""A picture agrees with the warped portrait where they differ by less than this, in [-1, 1], on the mean of so many
+pixels along each edge."""
+
 
 class PatchAutoencoder(nn.Module):
     """Principal components of patches, and a refinement network (`Finish`) after the linear decoder."""
@@ -61,9 +65,25 @@ class PatchAutoencoder(nn.Module):
 
         portrait: (3, H, W) of all clips.
         """
+        return self._finished(latents, frames, portrait).pictures
+
+    def decode_with_sources(self, latents: Tensor, frames: int, portrait: Tensor) -> Tensor:
+        """`decode`, and from where in the portrait the places of a picture come: (N, 6, H, W).
+
+        The channels are the picture, the flow right and down in pixels, and the agreement with the warped portrait.
+        """
+        finished = self._finished(latents, frames, portrait)
+        unlike = (finished.pictures - finished.warped).abs().amax(1, keepdim=True)
+        around = F.avg_pool2d(
+            unlike, AGREEMENT_WINDOW, stride=1, padding=AGREEMENT_WINDOW // 2, count_include_pad=False
+        )
+        agreement = torch.exp(-((around / AGREEMENT_SCALE) ** 2))
+        return torch.cat([finished.pictures, FOLD * _upsample(finished.flow), agreement], dim=1)
+
+    def _finished(self, latents: Tensor, frames: int, portrait: Tensor) -> "Finished":
         lost_detail = self.lost_detail(portrait)
-        finished: Finished = self.finish(self.decode_linear(latents) + lost_detail, portrait, lost_detail, frames)
-        return finished.pictures
+        result: Finished = self.finish(self.decode_linear(latents) + lost_detail, portrait, lost_detail, frames)
+        return result
 
     @torch.no_grad()
     def fit(self, patches: Tensor, weights: Tensor) -> None:
@@ -84,13 +104,15 @@ class PatchAutoencoder(nn.Module):
 
 
 class Finished(NamedTuple):
-    """Outputs of the finish, (N, 3, H, W) each."""
+    """Outputs of the finish, (N, 3, H, W) each but for the flow."""
 
     pictures: Tensor
     warped: Tensor
     """The portrait, warped to each picture."""
     painted: Tensor
     """Low-resolution pictures: predicted on the grid of 1/4, upsampled."""
+    flow: Tensor
+    """(N, 2, H / 4, W / 4) as `warp` takes it."""
 
 
 class Finish(nn.Module):
@@ -136,7 +158,8 @@ class Finish(nn.Module):
         for block in self.coarse:
             coarse = block(coarse, frames)
         x = x + F.interpolate(self.up(F.silu(coarse)), scale_factor=2.0, mode="bilinear")
-        warped = warp(portrait, self.flow(F.silu(x))).to(pictures.dtype)
+        flow = self.flow(F.silu(x))
+        warped = warp(portrait, flow).to(pictures.dtype)
         difference = F.pixel_unshuffle(warped - pictures, FOLD).contiguous(memory_format=torch.channels_last)
         x = x + self.see_carried(difference)
         for block in self.after:
@@ -152,7 +175,7 @@ class Finish(nn.Module):
             of_warped * (pictures - warped),
             of_painted * (pictures - painted),
         )
-        return Finished(pictures + added - sum(removed), warped, painted)
+        return Finished(pictures + added - sum(removed), warped, painted, flow)
 
 
 def _upsample(x: Tensor) -> Tensor:

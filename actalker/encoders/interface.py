@@ -47,3 +47,11 @@ class Autoencoder(Protocol):
 
         portrait: (3, H, W) in [-1, 1], of all clips. The decoder may take detail from it that encoding lost.
         """
+
+
+@runtime_checkable
+class SourcedAutoencoder(Protocol):
+    """An autoencoder that knows from where in the portrait its pictures come: they can be enlarged (`full_size`)."""
+
+    def decode_with_sources(self, latents: Tensor, frames: int, portrait: Tensor) -> Tensor:
+        """As `Autoencoder.decode` -> (N, 6, H, W): picture, flow right and down in pixels, agreement from 0 to 1."""

@@ -3,6 +3,7 @@
 N frames. The published encoders (Whisper, ArcFace, ResNets) are for real voices and faces, these for the drawn ones.
 """
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
@@ -19,6 +20,10 @@ MELS = 80
 CROP = 64
 _HIDDEN = 128  # of the projections
 _FLOOR = 1e-6
+_SURROUNDINGS = 200  # steps of the log-mel, 100 a second
+
+AUDIO_REACH = 100
+"""Frames on either side whose sound can matter to a mouth: 2 s of surroundings, and the convolutions."""
 
 VISEMES = ("open", "wide", "round", "tongue")
 """Output of the audio encoder: the shape of the mouth, in units of `Face`."""
@@ -44,7 +49,12 @@ def log_mel(audio: Tensor) -> Tensor:
     spectrum = torch.stft(audio, N_FFT, HOP_LENGTH, window=window, return_complex=True)
     power = spectrum[:, :-1].abs() ** 2  # (201, S / 160)
     mel: Tensor = mel_filters(audio.device, MELS) @ power
-    return ((mel.clamp_min(_FLOOR) / _FLOOR).log10() / 4).T.contiguous()
+    return compressed(mel).T.contiguous()
+
+
+def compressed(power: Tensor) -> Tensor:
+    """Power to decades above the floor, divided by 4."""
+    return (power.clamp_min(_FLOOR) / _FLOOR).log10() / 4
 
 
 def frame_mel(audio: Tensor) -> Tensor:
@@ -53,25 +63,31 @@ def frame_mel(audio: Tensor) -> Tensor:
 
 
 class AudioEncoder(nn.Module):
-    """Sound to mouth shapes, by convolutions over time. The receptive field is 360 ms on either side of a frame.
+    """Sound to mouth shapes, by convolutions over time.
 
     The features are the `VISEMES` themselves. So the network can be trained on the true mouth shapes, independently of
     this encoder, and either can be replaced alone.
+
+    Args:
+        width: Channels.
+        dilations: Of the blocks at 25 Hz. Each block sees 2 frames more on either side, times its dilation.
     """
 
-    def __init__(self, width: int = 192, blocks: int = 3) -> None:
+    def __init__(self, width: int = 192, dilations: Sequence[int] = (1, 1, 1)) -> None:
         super().__init__()
-        self.conv_in = nn.Conv1d(MELS, width, 5, padding=2)
+        self.conv_in = nn.Conv1d(2 * MELS, width, 5, padding=2)
         self.halve = nn.Conv1d(width, width, 5, stride=2, padding=2)
-        self.fine = nn.ModuleList(ConvBlock(width) for _ in range(1))  # at 50 Hz
+        self.fine = nn.ModuleList([ConvBlock(width)])  # at 50 Hz
         self.halve_again = nn.Conv1d(width, width, 5, stride=2, padding=2)
-        self.coarse = nn.ModuleList(ConvBlock(width) for _ in range(blocks))  # at 25 Hz
+        self.coarse = nn.ModuleList(ConvBlock(width, dilation) for dilation in dilations)  # at 25 Hz
         self.out = nn.Conv1d(width, len(VISEMES), 1)
 
     def forward(self, mel: Tensor) -> Tensor:
         """(B, 4 N, 80) -> `VISEMES` (B, N, 4)."""
         # The third of a frame's four steps begins at the frame's middle. The shift moves it to where the strides are.
-        x = F.gelu(self.conv_in(F.pad(mel, (0, 0, -2, 2)).transpose(1, 2)))
+        level = mel.transpose(1, 2)
+        x = torch.cat([level, level - surroundings(level)], 1)
+        x = F.gelu(self.conv_in(F.pad(x, (-2, 2))))
         x = F.gelu(self.halve(x))
         for block in self.fine:
             x = block(x)
@@ -82,12 +98,20 @@ class AudioEncoder(nn.Module):
         return result
 
 
+def surroundings(level: Tensor) -> Tensor:
+    """Mean over 2 s on either side, which voice, room and microphone have in common: (B, 80, T) -> the same."""
+    sums = F.pad(level.double().cumsum(-1), (1, 0))
+    moments = torch.arange(level.shape[-1], device=level.device)
+    first, last = (moments - _SURROUNDINGS).clamp_min(0), (moments + _SURROUNDINGS + 1).clamp_max(len(moments))
+    return ((sums[..., last] - sums[..., first]) / (last - first)).to(level.dtype)
+
+
 class ConvBlock(nn.Module):
     """Residual: two convolutions over time."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, dilation: int = 1) -> None:
         super().__init__()
-        self.conv1, self.conv2 = (nn.Conv1d(width, width, 3, padding=1) for _ in range(2))
+        self.conv1, self.conv2 = (nn.Conv1d(width, width, 3, padding=dilation, dilation=dilation) for _ in range(2))
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, width, N) -> the same."""
@@ -136,7 +160,7 @@ class SmallEncoders(nn.Module):
 
     def __init__(self, widths: SmallWidths) -> None:
         super().__init__()
-        self.audio_encoder = AudioEncoder()
+        self.audio_encoder = AudioEncoder(widths.audio_width, widths.audio_dilations)
         self.identity_encoder = IdentityEncoder(widths.identity_features)
         self.motion_encoder = MotionEncoder()
         self.audio_projection = AudioProjection(len(VISEMES), _HIDDEN, widths.audio_tokens, widths.tokens)

@@ -26,6 +26,9 @@ class SmallWidths:
     """Width D of every token."""
     audio_tokens: int = 4
     identity_features: int = 64
+    audio_width: int = 192
+    audio_dilations: tuple[int, ...] = (1, 1, 1)
+    """Of the blocks of the audio encoder, see `AudioEncoder`."""
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,13 @@
 """All conditions of one denoising pass."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
 import torch
 from torch import Tensor
+
+from actalker.network.regions import Regions
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,32 @@ class Conditions:
     """(B, F or 1, channels[0], h, w) features of the spatial guide."""
     drop: float = 1.0
     """Mask-drop: probability with which a token outside the region is dropped; below 1 only in training."""
+    regions: Regions | None = None
+    """Masks and gates on the token grids, if `UNet.prepared` has made them. None: every pass makes its own, and the
+    host waits for a GPU, from which it reads the token counts."""
+
+    def window(self, frames: Tensor) -> Self:
+        """The conditions of some frames, by their indices."""
+        signals = tuple(signal[:, frames] for signal in self.signals)
+        return replace(self, identity=self.identity[:, frames], signals=signals)
+
+    @classmethod
+    def stacked(cls, clips: Sequence[Self]) -> Self:
+        """One batch of clips that share all but identity and signals, such as the guidance passes of a window."""
+        first = clips[0]
+        if len(clips) == 1:
+            return first
+        count = len(clips)
+        return replace(
+            first,
+            identity=torch.cat([clip.identity for clip in clips]),
+            signals=tuple(torch.cat(signals) for signals in zip(*(clip.signals for clip in clips), strict=True)),
+            masks=first.masks.expand(count, -1, -1, -1),
+            gates=first.gates.expand(count, -1),
+            time_ids=first.time_ids.expand(count, -1),
+            guide=None if first.guide is None else first.guide.expand(count, -1, -1, -1, -1),
+            regions=None if first.regions is None else {grid: one.expand(count) for grid, one in first.regions.items()},
+        )
 
     def to(self, device: torch.device | str, dtype: torch.dtype) -> Self:
         """Copy on a device, with tokens and guide in `dtype` and time ids in float32. Gates stay on the CPU."""

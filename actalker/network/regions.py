@@ -3,7 +3,8 @@
 B clips, K branches, L = h w tokens of a frame.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -27,11 +28,17 @@ class Selection:
     """(B, n) whether the position is selected."""
     even: bool
     """Whether all clips select equally many, so that there is no padding."""
+    shared: bool = False
+    """Whether all clips select the same."""
 
     @property
     def count(self) -> int:
         """Longest row; 0 when no clip selects anything."""
         return self.index.shape[1]
+
+    def expand(self, clips: int) -> "Selection":
+        """That of one clip for so many alike."""
+        return replace(self, shared=True, index=self.index.expand(clips, -1), valid=self.valid.expand(clips, -1))
 
 
 @dataclass(frozen=True)
@@ -43,13 +50,22 @@ class GridRegions:
     selections: tuple[Selection, ...]
     """Per branch, the tokens that it scans."""
 
+    def expand(self, clips: int) -> "GridRegions":
+        """Those of one clip for so many alike."""
+        selections = tuple(selection.expand(clips) for selection in self.selections)
+        return GridRegions(self.weights.expand(clips, -1, -1), selections)
+
+
+Regions = Mapping[tuple[int, int], GridRegions]
+"""By grid size (h, w)."""
+
 
 def select_tokens(inside: Tensor) -> Selection:
     """Selection of the tokens where `inside` (B, L) is true."""
     count = int(inside.sum(1).max())
     order = torch.argsort(~inside, dim=1, stable=True)[:, :count]
     valid = inside.gather(1, order)
-    return Selection(order, valid, bool(valid.all()))
+    return Selection(order, valid, bool(valid.all()), shared=len(inside) == 1)
 
 
 def mask_drop(inside: Tensor, drop: float) -> Tensor:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from actalker.network.attention import Attention
 from actalker.network.config import NetworkConfig
 from actalker.network.pcm import PCM
-from actalker.network.regions import GridRegions
+from actalker.network.regions import GridRegions, Regions
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,7 @@ class Context:
     """(B, F, T, D)"""
     signals: tuple[Tensor | None, ...]
     """Per branch (B, F, T_k, D); None if the gate is closed in every clip."""
-    regions: dict[tuple[int, int], GridRegions]
-    """By grid size (h, w)."""
+    regions: Regions
 
     def mean_over_frames(self) -> tuple[Tensor, list[Tensor | None]]:
         """Identity (B, T, D) and signals (B, T_k, D), for the temporal blocks."""
@@ -111,10 +110,14 @@ class Transformer(nn.Module):
 
     def forward(self, x: Tensor, context: Context) -> Tensor:
         """x (B F, C, h, w) -> the same."""
+        return self.from_normalised(x, self.norm(x).permute(0, 2, 3, 1).flatten(1, 2), context)
+
+    def from_normalised(self, x: Tensor, tokens: Tensor, context: Context) -> Tensor:
+        """x (B F, C, h, w), and its normalised tokens (B F, L, C) -> like x."""
         B, frames = context.identity.shape[:2]
         grid = (x.shape[2], x.shape[3])
         regions = context.regions[grid]
-        tokens = self.norm(x).permute(0, 2, 3, 1).flatten(1, 2).unflatten(0, (B, frames))  # (B, F, L, C)
+        tokens = tokens.view(B, frames, *tokens.shape[1:])  # (B, F, L, C)
         tokens = self.spatial(self.proj_in(tokens), context, regions)
         if self.pcm is not None:
             tokens = self.pcm(tokens, context.identity, context.signals, regions.selections)

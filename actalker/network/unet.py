@@ -3,6 +3,8 @@
 B clips, F frames, latents of h x w. It consists of the stages in `blocks.py`; `NetworkConfig` has number and widths.
 """
 
+from dataclasses import replace
+
 import torch
 import torch.nn.functional as F
 from diffusers.models.embeddings import TimestepEmbedding, Timesteps
@@ -11,7 +13,7 @@ from torch import Tensor, nn
 from actalker.network.blocks import DownStage, MidStage, UpStage
 from actalker.network.conditions import Conditions
 from actalker.network.config import NetworkConfig
-from actalker.network.regions import GridRegions, grid_regions
+from actalker.network.regions import GridRegions, Regions, grid_regions
 from actalker.network.transformer import Context
 
 
@@ -44,6 +46,16 @@ class UNet(nn.Module):
 
         The grid may have any size. Raises ValueError if the conditions do not fit the network or the sample.
         """
+        return self.with_deep_features(sample, timesteps, conditions)[0]
+
+    def with_deep_features(
+        self, sample: Tensor, timesteps: Tensor, conditions: Conditions, deep: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """As `forward`: v, and the features (B F, C', h, w) of all lower resolutions, which the last up stage gets.
+
+        deep: those of an earlier, similar call. Then only the stages of the highest resolution are computed (Ma et al.
+        2024, "DeepCache").
+        """
         B, frames = sample.shape[:2]
         check(conditions, self.config, B, frames)
         context: Context = self._context(conditions, (sample.shape[3], sample.shape[4]))
@@ -52,15 +64,30 @@ class UNet(nn.Module):
         x = self.conv_in(x)
         if conditions.guide is not None:
             x = x + conditions.guide.expand(B, frames, -1, -1, -1).flatten(0, 1)
-        skips = [x]
-        for down in self.down_blocks:
+        skip = x
+        x, stage_skips = self.down_blocks[0](x, time, context)
+        skips = [skip, *stage_skips]
+        if deep is None:
+            deep = self._lower_stages(x, skips, time, context)
+        else:
+            skips = skips[: self.config.layers + 1]  # without the downsampled one, which the lower stages take
+        x = self.up_blocks[-1](deep, skips, time, context)
+        v: Tensor = self.conv_out(F.silu(self.conv_norm_out(x)))
+        return v.reshape(B, frames, *v.shape[1:]), deep
+
+    def _lower_stages(self, x: Tensor, skips: list[Tensor], time: Tensor, context: Context) -> Tensor:
+        """All stages between the first and the last. It removes its skips from the end of the list."""
+        for down in self.down_blocks[1:]:
             x, stage_skips = down(x, time, context)
             skips += stage_skips
         x = self.mid_block(x, time, context)
-        for up in self.up_blocks:
+        for up in self.up_blocks[:-1]:
             x = up(x, skips, time, context)
-        v: Tensor = self.conv_out(F.silu(self.conv_norm_out(x)))
-        return v.reshape(B, frames, *v.shape[1:])
+        return x
+
+    def prepared(self, conditions: Conditions, size: tuple[int, int]) -> Conditions:
+        """The conditions with their regions on the token grids of latents of a size (h, w), once for many passes."""
+        return replace(conditions, regions=self._regions(conditions, size))
 
     def _time(self, timesteps: Tensor, time_ids: Tensor, context: Context) -> Tensor:
         """Embedding of noise level and micro-conditioning, with `film` also of the signals: (B, F, time width)."""
@@ -81,13 +108,17 @@ class UNet(nn.Module):
         signals = tuple(
             _gated(signal, gate) for signal, gate in zip(conditions.signals, conditions.gates.T, strict=True)
         )
+        regions = conditions.regions or self._regions(conditions, size)
+        identity = conditions.identity if self.config.identity else torch.zeros_like(conditions.identity)
+        return Context(identity, signals, regions)
+
+    def _regions(self, conditions: Conditions, size: tuple[int, int]) -> Regions:
         masks = conditions.masks if self.config.region_masks else torch.ones_like(conditions.masks)
         regions: dict[tuple[int, int], GridRegions] = {}
         for _ in self.config.channels:
             regions[size] = grid_regions(masks, conditions.gates, size, conditions.drop)
             size = (-(-size[0] // 2), -(-size[1] // 2))
-        identity = conditions.identity if self.config.identity else torch.zeros_like(conditions.identity)
-        return Context(identity, signals, regions)
+        return regions
 
 
 def _gated(signal: Tensor, gate: Tensor) -> Tensor | None:

@@ -13,7 +13,7 @@ from actalker.puppet.espeak import Speech, Unit, synthesise
 from actalker.puppet.face import REST, Face
 from actalker.puppet.performance import gestures, performance
 from actalker.puppet.person import Person, person
-from actalker.puppet.sentences import HELD_OUT, babble, paragraph
+from actalker.puppet.sentences import HELD_OUT, paragraph
 from actalker.puppet.visemes import FPS, visemes
 
 SAMPLE_RATE = 16_000
@@ -86,14 +86,6 @@ def target_clip(
     return replace(clip, faces=tuple(faces))
 
 
-def babbling_clip(seed: int, frames: int) -> Clip:
-    """Clip of pseudo-words in any of `MANY_VOICES`, to train the audio encoder; a pure function of its arguments."""
-    rng = np.random.default_rng([seed, 0xBAB1])
-    voice = MANY_VOICES[int(rng.integers(len(MANY_VOICES)))]
-    speech = synthesise(babble(seed, 1 + frames // 8), voice, int(rng.integers(120, 210)), int(rng.integers(20, 80)))
-    return Clip(person(_FIRST_TRAINING_PERSON + seed), speech, tuple(performance(speech, seed, frames)))
-
-
 def training_clip(seed: int, frames: int) -> Clip:
     """Clip of a training person, sentence and voice; a pure function of its arguments."""
     rng = np.random.default_rng([seed, 0xC11B])
@@ -141,6 +133,11 @@ def _held_out_speech(index: int, first: int, sentences: int) -> Speech:
     return synthesise(
         text, _HELD_OUT_VOICES[index % len(_HELD_OUT_VOICES)], 140 + 7 * (index % 8), 30 + 5 * (index % 9)
     )
+
+
+def held_out_sentence(index: int) -> Speech:
+    """One held-out sentence by a held-out voice of espeak-ng."""
+    return _held_out_speech(index, index, 1)
 
 
 def _whole_sentences(index: int, first: int, frames: int) -> tuple[Speech, int]:

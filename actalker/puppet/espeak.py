@@ -1,6 +1,7 @@
 """Speech synthesis with exact times of words and phonemes, by the espeak-ng library of espeakng_loader."""
 
 import ctypes
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,8 @@ _INIT_PHONEME_EVENTS, _INIT_PHONEME_IPA, _INIT_DONT_EXIT = 0x0001, 0x0002, 0x800
 _RATE, _PITCH = 1, 3
 _POS_CHARACTER, _CHARS_UTF8 = 1, 1
 _EVENT_LIST_TERMINATED, _EVENT_WORD, _EVENT_PHONEME = 0, 1, 7
+_VOICELESS_STOP = re.compile("[ˈˌ]*[ptk]")
+_CLOSURE_S = 0.045
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,22 @@ def synthesise(text: str, voice: str = "en-us", rate_wpm: int = 165, pitch: int 
     if not words:
         raise ValueError(f"nothing to be spoken in {text!r}: give at least one word")
     samples: npt.NDArray[np.int16] = np.frombuffer(bytes(pcm), np.int16)
-    return Speech(samples, sample_rate, tuple(words), tuple(phonemes))
+    return Speech(samples, sample_rate, tuple(words), tuple(_with_closures(phonemes, sample_rate)))
+
+
+def _with_closures(phonemes: list[Unit], sample_rate: int) -> Iterator[Unit]:
+    """Let p, t and k start with their closure.
+
+    espeak-ng announces them at the burst, after 45 ms of silence. All other speech with known phonemes counts the
+    closure as part of the sound, and so does the mouth.
+    """
+    before = 0
+    for unit in phonemes:
+        start = unit.start_sample
+        if _VOICELESS_STOP.match(unit.text):
+            start = max(start - round(_CLOSURE_S * sample_rate), (before + start) // 2)
+        yield Unit(unit.text, start)
+        before = unit.start_sample
 
 
 def _speak(library: Any, text: str) -> tuple[bytearray, list[Unit], list[Unit]]:

@@ -1,5 +1,11 @@
 """Texts to speak: a small grammar for training; for evaluation, fixed sentences that it cannot produce."""
 
+import gzip
+import json
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+
 import numpy as np
 
 _SUBJECTS = [
@@ -70,6 +76,8 @@ _PLACES = [
     "from Paris to Vienna",
     "in the middle of the page",
 ]
+_SMALL_WORDS = ["the", "a", "of", "and", "to", "in", "my", "we", "you", "is", "was", "with", "but", "for"]
+_SMALL_WORDS += ["they", "at"]
 _OPENERS = ["well", "look", "of course", "maybe", "so", "first of all", "in the end", "oh", "by the way", "today"]
 
 HELD_OUT = (
@@ -202,3 +210,19 @@ def babble(seed: int, words: int) -> str:
 
     spoken = ["".join(syllable() for _ in range(int(rng.integers(1, 4)))) for _ in range(words)]
     return " ".join(word + ("," if rng.uniform() < 0.12 else "") for word in spoken) + "."
+
+
+def scattered_words(seed: int, words: int) -> str:
+    """Words of hibari's dictionary in any order, with a small word before most of them."""
+    rng = np.random.default_rng([seed, 0x50AD])
+    said = []
+    for _ in range(words):
+        known = _SMALL_WORDS if rng.uniform() < 0.35 else _dictionary()
+        said.append(known[int(rng.integers(len(known)))] + ("," if rng.uniform() < 0.1 else ""))
+    return " ".join(said) + "."
+
+
+@cache
+def _dictionary() -> tuple[str, ...]:
+    with gzip.open(Path(str(files("hibari"))) / "assets" / "lexicon_us_gold.json.gz", "rt", encoding="utf-8") as file:
+        return tuple(word for word in json.load(file) if word.isalpha() and word.islower() and len(word) > 1)

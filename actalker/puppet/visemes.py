@@ -72,3 +72,17 @@ def visemes(speech: Speech, frames: int) -> npt.NDArray[np.float64]:
     curve[:, 0] *= 1 - closed
     centres = (np.arange(frames) * 2 + 1) * _GRID_HZ // (2 * FPS)
     return np.asarray(curve[centres])
+
+
+_VOICELESS = frozenset("ptkfθsʃhxʔ")
+
+
+def voiced(speech: Speech, steps: int, rate_hz: int) -> npt.NDArray[np.bool_]:
+    """Whether the vocal folds vibrate, for each of `steps` steps of 1/`rate_hz` s."""
+    result = np.zeros(steps, bool)
+    ends = [unit.start_sample for unit in speech.phonemes[1:]] + [len(speech.samples)]
+    for unit, end in zip(speech.phonemes, ends, strict=True):
+        letters = _letters(unit.text)
+        if letters and letters[0] not in _VOICELESS:
+            result[unit.start_sample * rate_hz // speech.sample_rate : end * rate_hz // speech.sample_rate] = True
+    return result

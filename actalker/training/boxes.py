@@ -8,7 +8,7 @@ from actalker.shapes import Box, Size
 def simulate_detection(box: Box, size: Size, rng: np.random.Generator) -> Box:
     """A true face box with random errors of a detector; in half of the calls, the true box.
 
-    The boxes of OpenCV's frontal cascade are wider than the drawn face by 10 +- 5 of 256 pixels on both sides, and end
+    The boxes that a detector finds are wider than the drawn face by 10 +- 5 of 256 pixels on both sides, and end
     14 +- 7 pixels above the chin. Masks and guide must also work with them.
     """
     if rng.uniform() < 0.5:

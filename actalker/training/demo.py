@@ -1,5 +1,6 @@
 """The demo checkpoint: its configuration, and its training from scratch in stages, in one folder.
 
+    speech/                 utterances, kept on first use
     audio/  motion/  identity/  the small encoders
     transform.safetensors   the autoencoder's transform
     clips/                  encoded clips, cached on first use
@@ -11,6 +12,7 @@ Every stage resumes where it was stopped. A finished stage returns at once.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -30,9 +32,11 @@ from actalker.training.data import CachedExamples, fit_transform
 from actalker.training.diffusion import DiffusionObjective, Recipe, Trainee
 from actalker.training.finish import FinishObjective
 from actalker.training.growth import deepen
+from actalker.training.hearing import VisemeObjective
 from actalker.training.loop import Objective, OnMetrics, Run, Schedule, averaged_weights, load_trained
-from actalker.training.pretraining import IdentityObjective, MotionObjective, VisemeObjective
+from actalker.training.pretraining import IdentityObjective, MotionObjective
 from actalker.training.takes import FootageTakes, PuppetTakes, Takes, Video
+from actalker.training.utterances import Speaker, speakers
 
 ENCODERS = ("audio", "motion", "identity")
 SHALLOW, NETWORK, FINISH = "unet", "deeper", "finish"
@@ -57,7 +61,7 @@ DEMO = CheckpointConfig(
         time_id_width=16,
         guide_channels=(8, 8, 16, 16, 32),
     ),
-    encoders=EncodersConfig(published=None, small=SmallWidths()),
+    encoders=EncodersConfig(published=None, small=SmallWidths(audio_width=256, audio_dilations=(1, 1, 1, 2, 4, 8))),
     autoencoder=AutoencoderConfig(svd=None, patch=PatchWidths()),
     picture=PictureConfig(frame_samples=640, short_edge=256, multiple=64, time_ids=(25.0, 12.0, 20.0), guide="place"),
     options=Options(
@@ -93,7 +97,7 @@ class Plan:
 
     config: CheckpointConfig = DEMO
     recipe: Recipe = field(default_factory=Recipe)
-    audio_steps: int = 4000
+    audio_steps: int = 27600
     motion_steps: int = 3700
     identity_steps: int = 1500
     people: int = 700
@@ -125,15 +129,32 @@ class Plan:
         return replace(self, config=replace(self.config, network=network))
 
 
-def train_encoder(folder: Path, plan: Plan, name: str, on_metrics: OnMetrics | None = None) -> None:
-    """Train one of the `ENCODERS`."""
-    objectives: Mapping[str, tuple[Callable[[], Objective], float]] = {
-        "audio": (VisemeObjective, 2e-3),
-        "motion": (MotionObjective, 1.5e-3),
-        "identity": (IdentityObjective, 1.5e-3),
+def train_encoder(
+    folder: Path,
+    plan: Plan,
+    name: str,
+    on_metrics: OnMetrics | None = None,
+    said_by: Mapping[str, Speaker] | None = None,
+) -> None:
+    """Train one of the `ENCODERS`.
+
+    Args:
+        said_by: The synthesisers that the audio encoder hears. None: those of `utterances.speakers`.
+    """
+
+    def audio() -> Objective:
+        assert plan.config.encoders.small is not None
+        torch.manual_seed(0)
+        encoder = SmallEncoders(plan.config.encoders.small).audio_encoder
+        return VisemeObjective(encoder, folder / "speech", speakers() if said_by is None else said_by)
+
+    steps = plan.steps(name)
+    objectives: Mapping[str, tuple[Callable[[], Objective], Schedule]] = {
+        "audio": (audio, Schedule(steps, 1e-3, 100, cooldown_share=0.9, ema=0.999)),
+        "motion": (MotionObjective, Schedule(steps, 1.5e-3, 50, cooldown_share=0.5, ema=0.99)),
+        "identity": (IdentityObjective, Schedule(steps, 1.5e-3, 50, cooldown_share=0.5, ema=0.99)),
     }
-    objective, rate = objectives[name]
-    schedule = Schedule(plan.steps(name), rate, 50, cooldown_share=0.5, ema=0.99)
+    objective, schedule = objectives[name]
     Run(objective(), schedule, folder / name).train(on_metrics)
 
 
@@ -214,9 +235,11 @@ def network_objective(
     encoders = trained_encoders(folder, plan.config, ["identity"])  # audio and motion signals come from the takes
     autoencoder = fitted_autoencoder(folder, plan.config)
     torch.manual_seed(1)
-    trainee = Trainee(plan.config.network, encoders).to(device)
+    trainee = Trainee(plan.config.network, encoders)
     takes = training_takes(folder, plan, footage)
-    examples = CachedExamples(folder / "clips", takes, autoencoder, encoders.identity_encoder)
+    # Takes are encoded on the CPU, so by a copy: the trainee's own encoder moves to the device.
+    examples = CachedExamples(folder / "clips", takes, autoencoder, deepcopy(encoders.identity_encoder))
+    trainee.to(device)
     config = plan.config
     return DiffusionObjective(
         trainee, examples, 1 / autoencoder.scale, plan.recipe, config.options.sampling, config.picture

@@ -124,20 +124,20 @@ def score(talker: Talker, portraits: Portraits, index: int, clips: int, frames: 
     """Generate and score the four videos of one held-out clip, without timing."""
     size = talker.config.picture.short_edge
     clip, driver = held_out_clip(index, frames), held_out_clip((index + 1) % max(clips, 2), frames)
-    reader, true_frames = _reader(clip.person, size), clip.pictures(size)
+    fitted, true_frames = reader(clip.person, size), clip.pictures(size)
     by_audio, lids = render(talker, clip, index), blinks(np.random.default_rng(index), frames)
     idle = render(talker, clip, index, lids=lids)
-    idle_curves = reader.read(idle)
+    idle_curves = fitted.read(idle)
     by_motion, by_both = (render(talker, clip, index, driver, audio=audio) for audio in (False, True))
     truth, driven = truth_of(clip), truth_of(driver)
     return ClipScores(
         clip=index,
-        **reader_scores(reader.read(true_frames), truth),
-        **audio_scores(reader.read(by_audio), truth),
+        **reader_scores(fitted.read(true_frames), truth),
+        **audio_scores(fitted.read(by_audio), truth),
         idle_open=correlation(idle_curves["open"], truth["open"]),
         idle_blink=correlation(idle_curves["blink"], lids),
-        **motion_scores(reader.read(by_motion), driven),
-        **combined_scores(reader.read(by_both), truth, driven),
+        **motion_scores(fitted.read(by_motion), driven),
+        **combined_scores(fitted.read(by_both), truth, driven),
         **quality_scores(clip, driver, lids, {"audio": by_audio, "idle": idle, "motion": by_motion, "both": by_both}),
         still_psnr_db=still_psnr(by_audio, clip.portrait(size), true_frames),
         own_identity=float(portraits.nearest(by_audio, clip.person) == index),
@@ -146,7 +146,7 @@ def score(talker: Talker, portraits: Portraits, index: int, clips: int, frames: 
 
 
 @lru_cache(maxsize=CLIPS)
-def _reader(person: Person, size: int) -> Reader:
+def reader(person: Person, size: int) -> Reader:
     """The reader of a person, fitted once for several checkpoints."""
     return Reader(person, size)
 

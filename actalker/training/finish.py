@@ -91,7 +91,7 @@ class FinishObjective:
         batch = self.batch(step)
         with torch.autocast(self.device.type, torch.bfloat16):
             made: Finished = self.autoencoder.finish(batch.decoded, batch.portrait, batch.lost_detail, self.frames)
-        error, warped_error, painted_error = (picture.float() - batch.pictures for picture in made)
+        error, warped_error, painted_error = (picture.float() - batch.pictures for picture in made[:3])
         edges = sum(
             (error.diff(dim=d).square() * batch.weight.narrow(d - 2, 1, error.shape[d] - 1)).mean() for d in (2, 3)
         )

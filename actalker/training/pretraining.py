@@ -1,4 +1,4 @@
-"""Objectives of the small encoders: mouth shapes from sound, gestures and identity from pictures.
+"""Objectives of the encoders of pictures: gestures and identity. That of the audio encoder is in `hearing`.
 
 Batches are pure functions of the step's number. Clips and pictures are made on first use and cached in memory.
 """
@@ -14,62 +14,17 @@ from actalker.encoders.small import (
     CROP,
     MOTION_SIGNALS,
     MOTION_SPREAD,
-    VISEMES,
-    AudioEncoder,
     IdentityEncoder,
     MotionEncoder,
     face_crops,
-    frame_mel,
 )
-from actalker.puppet.clip import babbling_clip, training_clip
-from actalker.puppet.performance import signal
+from actalker.puppet.clip import training_clip
 from actalker.shapes import Size
 from actalker.training.boxes import simulate_detection
 from actalker.training.loop import Metrics
 from actalker.training.pictures import to_tensor
 
-_VISEME_WEIGHT = (2.0, 2.0, 2.0, 0.3)
 _CLIP_FRAMES = 150
-
-
-class VisemeObjective:
-    """Mean squared error of the audio encoder's mouth shapes, on clips of many voices."""
-
-    def __init__(self, clips: int = 16, pool: int = 4000) -> None:
-        torch.manual_seed(0)
-        self.clips, self.pool, self.encoder = clips, pool, AudioEncoder()
-
-    def module(self) -> nn.Module:
-        """The audio encoder."""
-        return self.encoder
-
-    def batch(self, step: int) -> tuple[Tensor, Tensor]:
-        """Log-mel (B, 4 N, 80), randomly shifted in frequency, and the true mouth shapes (B, N, 4)."""
-        rng = np.random.default_rng([step, 0x50FD])
-        drawn = [_audio_example(int(i)) for i in rng.integers(self.pool, size=self.clips)]
-        # Shifts in frequency simulate other vocal tracts.
-        mels = [torch.roll(mel.float(), int(rng.integers(-2, 3)), dims=1) for mel, _ in drawn]
-        return torch.stack(mels), torch.stack([truth for _, truth in drawn])
-
-    def loss(self, step: int) -> tuple[Tensor, Metrics]:
-        """See the class."""
-        mel, truth = self.batch(step)
-        output: Tensor = self.encoder(mel)
-        loss = ((output - truth) ** 2 * output.new_tensor(_VISEME_WEIGHT)).mean()
-        scores = {name: correlation(output[..., i].detach(), truth[..., i]) for i, name in enumerate(VISEMES)}
-        return loss, scores
-
-
-@cache
-def _audio_example(number: int) -> tuple[Tensor, Tensor]:
-    """Log-mel of a clip (4 N, 80) with random loudness and noise, in half precision, and true mouth shapes (N, 4)."""
-    clip = (training_clip if number % 3 == 0 else babbling_clip)(number, _CLIP_FRAMES)
-    rng = np.random.default_rng([number, 0x4015E])
-    sound = torch.from_numpy(clip.audio()) * float(10 ** rng.uniform(-0.5, 0.2))
-    noise = torch.from_numpy(rng.standard_normal(len(sound)).astype(np.float32))
-    mel = frame_mel(sound + noise * float(10 ** rng.uniform(-5, -2.5)))
-    truth = np.stack([signal(clip.faces, name) for name in VISEMES], axis=1)
-    return mel.half(), torch.from_numpy(truth).float()
 
 
 class MotionObjective:

@@ -118,13 +118,16 @@ class Table:
             lines.append(f"| {name} | {' | '.join(f'{figure:.3f}' for figure in figures)} | {AIMS.get(name, '')} |")
         return "\n".join(lines) + "\n"
 
+    def document(self) -> dict[str, object]:
+        """The summary and every clip, with null for what is undefined."""
+        clips = [{name: _defined(figure) for name, figure in asdict(row).items()} for row in self.rows]
+        summary = {name: [_defined(figure) for figure in figures] for name, figures in self.summary().items()}
+        return {"summary": summary, "clips": clips}
+
 
 def write(table: Table, checkpoint: Path) -> None:
-    """Write evaluation.json (every clip, null if undefined) and evaluation.md (the summary) next to the weights."""
-    clips = [{name: _defined(figure) for name, figure in asdict(row).items()} for row in table.rows]
-    summary = {name: [_defined(figure) for figure in figures] for name, figures in table.summary().items()}
-    document = json.dumps({"summary": summary, "clips": clips}, indent=1, allow_nan=False)
-    (checkpoint / "evaluation.json").write_text(document + "\n")
+    """Write evaluation.json and evaluation.md (the summary) next to the weights."""
+    (checkpoint / "evaluation.json").write_text(json.dumps(table.document(), indent=1, allow_nan=False) + "\n")
     (checkpoint / "evaluation.md").write_text(table.markdown())
 
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from actalker.encoders.small import MOTION_SIGNALS, VISEMES, SmallEncoders, face_crops, frame_mel
+from actalker.encoders.small import AUDIO_REACH, MOTION_SIGNALS, VISEMES, SmallEncoders, face_crops, frame_mel
 from actalker.puppet.clip import training_clip
 from actalker.puppet.drawing import draw
 from actalker.puppet.face import REST, Face
@@ -130,9 +130,9 @@ class FootageTakes:
         first = int(rng.integers(len(video.frames) - FRAMES + 1)) + start
         span = slice(first, first + stop - start)
         pictures = np.asarray(video.frames[span])
-        # The audio encoder also gets some sound on either side, as at inference.
-        before = min(span.start, FRAMES)
-        sound = video.sound[(span.start - before) * FRAME_SAMPLES : (span.stop + FRAMES) * FRAME_SAMPLES]
+        # The audio encoder also gets the sound on either side that it has use for, as at inference.
+        before = min(span.start, AUDIO_REACH)
+        sound = video.sound[(span.start - before) * FRAME_SAMPLES : (span.stop + AUDIO_REACH) * FRAME_SAMPLES]
         audio = self.encoders.audio_encoder(frame_mel(torch.from_numpy(sound))[None])[0]
         motion = self.encoders.motion_encoder(face_crops(to_tensor(pictures) / 2 + 0.5, video.box))
         return Take(

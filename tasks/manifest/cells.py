@@ -4,9 +4,13 @@ import difflib
 import re
 import unicodedata
 from pathlib import Path
+from typing import TypeVar
 
 from tasks.errors import BadInput
-from tasks.job import Preset
+from tasks.job import Preset, Quality
+from tasks.records.store import RESULTS
+
+Name = TypeVar("Name", Preset, Quality)
 
 YES, NO = frozenset({"1", "true", "yes", "on", "open"}), frozenset({"0", "false", "no", "off", "closed"})
 MAX_ID_BYTES = 120
@@ -70,6 +74,8 @@ def identifier(text: str) -> str:
         raise BadInput(f"it holds {bad[0]!r}, which file names cannot", "Remove it.")
     if name[0] in ".- " or name[-1] in ". ":
         raise BadInput("it begins or ends with a character that file names should not", "Begin it with a letter.")
+    if name.casefold() == RESULTS:
+        raise BadInput("a file of that name is written beside the videos", "Choose another.")
     return name
 
 
@@ -81,6 +87,13 @@ def gate(text: str, default: bool) -> bool:
     if word in YES | NO:
         return word in YES
     raise BadInput("it is neither open nor closed", "Write one of: open, closed, yes, no, 1, 0.")
+
+
+def yes_no(text: str, default: bool) -> bool:
+    """Yes or no; an empty cell has the default."""
+    if text and text.lower() not in YES | NO:
+        raise BadInput("it is neither yes nor no", "Write one of: yes, no, 1, 0.")
+    return text.lower() in YES if text else default
 
 
 def whole(text: str, default: int, low: int, high: int) -> int:
@@ -104,13 +117,22 @@ def language(text: str) -> str:
 
 def preset(text: str, default: Preset) -> Preset:
     """The renderer's name; an empty cell has the default."""
+    return _one_of(Preset, text, default)
+
+
+def quality(text: str, default: Quality) -> Quality:
+    """The name of a quality; an empty cell has the default."""
+    return _one_of(Quality, text, default)
+
+
+def _one_of(kind: type[Name], text: str, default: Name) -> Name:
     if not text:
         return default
-    if text.lower() in list(Preset):
-        return Preset(text.lower())
-    near = difflib.get_close_matches(text.lower(), [str(name) for name in Preset], n=1)
-    meant = f"Did you mean {near[0]!r}?" if near else f"Write one of: {', '.join(Preset)}."
-    raise BadInput("there is no such preset", meant)
+    if text.lower() in list(kind):
+        return kind(text.lower())
+    near = difflib.get_close_matches(text.lower(), [str(name) for name in kind], n=1)
+    meant = f"Did you mean {near[0]!r}?" if near else f"Write one of: {', '.join(kind)}."
+    raise BadInput(f"there is no such {kind.__name__.lower()}", meant)
 
 
 def size(text: str, default: tuple[int, int], multiple: int) -> tuple[int, int]:

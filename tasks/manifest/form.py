@@ -61,13 +61,23 @@ class Row:
     cells: dict[str, str]
     variables: Mapping[str, str]
 
+    def cell(self, name: str) -> str:
+        """The cell of a column."""
+        return self.cells[name] if name in self.cells else self.variables[name]
+
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """The rows of a manifest, at least one, and the names of its columns."""
+    """The rows of a manifest, at least one, and the names of its columns.
+
+    Attributes:
+        columns: As they are meant; empty for a column without a name, which has no cells.
+        written: The same, as the manifest writes them.
+    """
 
     rows: tuple[Row, ...]
     columns: tuple[str, ...]
+    written: tuple[str, ...]
 
 
 def read(path: Path) -> Table:
@@ -177,7 +187,7 @@ def _table(records: Iterable[tuple[int, list[str]]], width: int = 0) -> Table:
         rows.append(_row(len(rows) + 1, number, dict(zip(names, chain(cells, repeat("")), strict=False))))
     if faults:
         raise ManifestRefused(tuple(faults))
-    return Table(tuple(rows), tuple(names))
+    return Table(tuple(rows), tuple(names), tuple(written))
 
 
 def _filled(records: Iterable[tuple[int, R]]) -> Iterator[tuple[int, R]]:
@@ -208,17 +218,18 @@ def _strays(number: int, cells: Sequence[str], names: Sequence[str], nameless: s
 
 def _json_table(text: str) -> Table:
     """Rows from objects, one a line. What one of them has, is empty in those that lack it."""
-    names: dict[str, None] = {}
+    names: dict[str, str] = {}
     empty: dict[str, str] = {}
     rows: list[Row] = []
     faults: list[Fault] = []
     for number, line in _filled(enumerate(io.StringIO(text), 1)):
         try:
-            cells = _json_cells(line)
+            cells, written = _json_cells(line)
         except ValueError as error:
             faults.append(Fault(number, "line", shown(line.strip()), str(error), "Write one JSON object a line."))
             continue
-        names |= dict.fromkeys(cells)
+        for name, spelling in written.items():
+            names.setdefault(name, spelling)
         if len(names) > MAX_COLUMNS:
             raise BadInput(f"there are more than {MAX_COLUMNS} different fields", "Remove those without use.")
         row = _row(len(rows) + 1, number, cells)
@@ -228,11 +239,11 @@ def _json_table(text: str) -> Table:
         faults += header.missing(names)
     if faults:
         raise ManifestRefused(tuple(faults))
-    return Table(tuple(rows), tuple(names))
+    return Table(tuple(rows), tuple(names), tuple(names.values()))
 
 
-def _json_cells(line: str) -> dict[str, str]:
-    """The cells of a line.
+def _json_cells(line: str) -> tuple[dict[str, str], dict[str, str]]:
+    """The cells of a line by their columns, and how it writes the columns' names.
 
     Raises:
         ValueError: It is no JSON object of plain values.
@@ -240,29 +251,28 @@ def _json_cells(line: str) -> dict[str, str]:
     if len(line) > MAX_JSON_LINE:
         raise ValueError(f"it is longer than {MAX_JSON_LINE >> 20} MiB")
     try:
-        value = json.loads(line, object_pairs_hook=_json_object, parse_constant=_no_number)
+        value = json.loads(line, object_pairs_hook=_JsonFields, parse_constant=_no_number)
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
-    if not isinstance(value, dict):
+    if not isinstance(value, _JsonFields):
         raise ValueError(f"it is a {type(value).__name__}, not an object")
-    nested = [name for name, cell in value.items() if isinstance(cell, dict | list)]
-    if nested:
-        raise ValueError(f"the field {nested[0]!r} is nested")
-    cells = {name: _json_text(cell) for name, cell in value.items()}
-    "".join([*cells, *cells.values()]).encode()  # a lone surrogate is no text: it raises here, a ValueError
-    return cells
-
-
-def _json_object(fields: list[tuple[str, object]]) -> dict[str, object]:
-    cells: dict[str, object] = {}
-    for written, value in fields:
-        name = header.column(written)
+    written: dict[str, str] = {}
+    for spelling, cell in value:
+        name = header.column(spelling)
         if not header.is_name(name):
-            raise ValueError(f"{written[:20]!r} is no name of a field")
-        if name in cells:
+            raise ValueError(f"{spelling[:20]!r} is no name of a field")
+        if name in written:
             raise ValueError(f"the field {name!r} stands twice")
-        cells[name] = value
-    return cells
+        if isinstance(cell, list):  # an object, too
+            raise ValueError(f"the field {name!r} is nested")
+        written[name] = spelling
+    cells = {header.column(spelling): _json_text(cell) for spelling, cell in value}
+    "".join([*written.values(), *cells, *cells.values()]).encode()  # a lone surrogate is no text: it raises here
+    return cells, written
+
+
+class _JsonFields(list[tuple[str, object]]):
+    """The fields of a JSON object as they stand there."""
 
 
 def _no_number(text: str) -> Never:

@@ -3,11 +3,33 @@
 from typing import Final
 
 from tasks.errors import BadInput
-from tasks.speech import voice, writing
-from tasks.speech.identify import identify, likelier
+from tasks.speech import hibari, voice, writing
+from tasks.speech.identify import alike, identify, likelier
 from tasks.speech.language import primary
 
 ENGLISH: Final = "en"
+
+
+DEFAULT_VOICES: Final = {"": hibari.NAME, ENGLISH: hibari.NAME}
+"""For rows that name no voice, by the language without its country: elsewhere its own name is a voice's name."""
+
+
+def chosen(name: str, language: str, spoken: str) -> tuple[str, str, str]:
+    """The voice and the language of what is said: each follows from the other, and both from the text; and a doubt.
+
+    Args:
+        name, language: Empty where none is given.
+
+    Raises:
+        BadInput: There is no such voice, or none for the language.
+    """
+    doubt = ""
+    if not language and not name:
+        language, doubt = found(spoken)
+        if language and language not in voice.voices():
+            return DEFAULT_VOICES[""], language, doubt
+    name = name or DEFAULT_VOICES.get(primary(language)) or voice.for_language(language) or language
+    return name, language or voice.find(name).language, doubt
 
 
 def found(spoken: str) -> tuple[str, str]:
@@ -26,6 +48,20 @@ def found(spoken: str) -> tuple[str, str]:
     if other in voice.voices():
         return "", f"its script may be in {other!r}, and is read as English: name its language"
     return "", f"its script is probably in {other!r}, for which there is no voice, and is read as English"
+
+
+def doubt_of_voice(language: str, reader: str) -> str:
+    """What a person should know of a voice for a language; empty where there is nothing.
+
+    Args:
+        language: The row's.
+        reader: The voice's.
+    """
+    if not alike(primary(language), primary(reader)):
+        return f"its language is {language!r}, and its voice speaks {reader!r}"
+    if reader == hibari.LANGUAGE != language and language in voice.voices() and language != ENGLISH:
+        return f"its voice has an American accent; espeak-ng has a voice {language!r}, if you name it"
+    return ""
 
 
 def check(spoken: str, language: str, reader: str, recorded: bool) -> str:

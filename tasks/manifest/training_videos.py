@@ -25,7 +25,8 @@ from actalker.training.takes import Video
 from tasks.errors import BadInput, Fault, ManifestRefused
 from tasks.manifest import cells, form
 from tasks.media.decode import decode_audio, decode_frames
-from tasks.picture.portrait import Portrait, find_faces, usable_face
+from tasks.picture.portrait import find_faces
+from tasks.picture.preflight import usable_face
 
 FACE_SHARE = 0.45
 """Width of the face in the square, where the picture has the room."""
@@ -140,7 +141,7 @@ def decode(row: TrainingVideo, size: int, target: Path) -> tuple[tuple[int, int,
 
 def _found(picture: NDArray[np.uint8], video: Path) -> Box:
     try:
-        return usable_face(Portrait(picture, find_faces(picture)), given=False)
+        return usable_face(picture, find_faces(picture))
     except BadInput as error:
         raise BadInput(f"{video.name}: {error.problem}", "Give its box in the column face_box.") from error
 

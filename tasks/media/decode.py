@@ -87,7 +87,7 @@ def probe(path: Path) -> Probe:
     Raises:
         BadInput: It is not there, empty, a playlist, of no known format, or damaged.
     """
-    with _opened(path) as (container, demuxer):
+    with opened(path) as (container, demuxer):
         duration_ms = (container.duration or 0) * 1000 // av.time_base
         streams = tuple(_stream(stream) for stream in container.streams)
         chapters = tuple(
@@ -173,7 +173,7 @@ def _demuxer(path: Path) -> str:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[tuple[InputContainer, str]]:
+def opened(path: Path) -> Iterator[tuple[InputContainer, str]]:
     """The file, open by its own demuxer. Every error of libav in the block becomes a BadInput that names the file."""
     demuxer = _demuxer(path)
     try:
@@ -207,7 +207,7 @@ def audio_blocks(path: Path, rate: int) -> Iterator[NDArray[np.int16]]:
         BadInput: As `probe`; or it has no sound, is longer than 4 hours, or is damaged somewhere: nothing is skipped
             silently, for every word after a gap would be out of time.
     """
-    with _opened(path) as (container, _):
+    with opened(path) as (container, _):
         if not container.streams.audio:
             raise BadInput(f"{str(path)!r} has no sound: give a recording")
         resampler = av.AudioResampler(format="s16", layout="mono", rate=rate)
@@ -230,7 +230,7 @@ def stereo_blocks(path: Path, rate: int) -> Iterator[NDArray[np.int16]]:
     Raises:
         BadInput: As `probe`; or it is damaged.
     """
-    with _opened(path) as (container, _):
+    with opened(path) as (container, _):
         if container.streams.audio and container.streams.audio[0].codec_context.channels == 2:
             resampler = av.AudioResampler(format="s16p", layout="stereo", rate=rate)
             for piece in _resampled(container, resampler):
@@ -263,7 +263,7 @@ def decode_frames(path: Path, start: int = 0, end: int | None = None) -> Iterato
         BadInput: As `probe`; or it has no picture, one of more than 67 megapixels, or is damaged.
     """
     converter = VideoReformatter()
-    for frame in _frames(path, start, end):
+    for frame in shown_frames(path, start, end):
         rgb = converter.reformat(frame, format="rgb24").to_ndarray()
         yield np.ascontiguousarray(np.rot90(rgb, frame.rotation // 90), dtype=np.uint8)
 
@@ -273,14 +273,14 @@ def decode_thumbnails(path: Path, edge: int) -> Iterator[NDArray[np.uint8]]:
     in a third of the time. Raises BadInput as `decode_frames`.
     """
     converter = VideoReformatter()
-    for frame in _frames(path):
+    for frame in shown_frames(path):
         small = converter.reformat(frame, width=edge, height=edge, format="gray", interpolation=Interpolation.AREA)
         yield np.asarray(small.to_ndarray(), np.uint8)
 
 
-def _frames(path: Path, start: int = 0, end: int | None = None) -> Iterator[av.VideoFrame]:
-    """What is shown at each frame number at `FPS`, as it was decoded."""
-    with _opened(path) as (container, _):
+def shown_frames(path: Path, start: int = 0, end: int | None = None) -> Iterator[av.VideoFrame]:
+    """What is shown at each frame number at `FPS`, as it was decoded. Raises BadInput as `decode_frames`."""
+    with opened(path) as (container, _):
         if not container.streams.video:
             raise BadInput(f"{str(path)!r} has no picture: give a video")
         stream = container.streams.video[0]

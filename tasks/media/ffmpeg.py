@@ -1,17 +1,20 @@
-"""ffmpeg: its commands, built with ffmpeg-python, and its process. The only file that starts a program.
+"""ffmpeg: its commands, built with ffmpeg-python, and its process. The only other program is that of festival.py.
 
 What customers send is opened in process, by decode.py; our own lossless clips are written and read by lossless.py.
 """
 
 import os
 import selectors
+import shutil
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from subprocess import DEVNULL, PIPE, Popen
+from subprocess import run as run_program
 from typing import Any
 
 import ffmpeg as commands
@@ -20,6 +23,9 @@ import imageio_ffmpeg
 from tasks.errors import BadInput, Cancelled, NoSpace, TimedOut, ToolFailed
 
 _WRAPPER = Path(__file__).with_name("die_with_parent.py")
+_LIMITED = '[ "$PPID" = "$1" ] && ulimit -v "$2" && shift 2 && exec "$@"'
+"""For a shell that ends when its parent does: if that has not died before the shell was tied to it, the shell becomes
+the command, of so many KiB at most. No word of the command is read as shell."""
 _cancelled = threading.Event()
 _running: "set[Popen[bytes]]" = set()
 _STDERR_TAIL_BYTES = 16_384
@@ -105,14 +111,12 @@ def run(
         ToolFailed: It ended with another error, or by a signal; with the end of stderr.
         Cancelled: `ended_with_the_block` called it off.
     """
-    if _cancelled.is_set():
-        raise Cancelled(f"{what}: cancelled")
+    check_cancelled(what)
     program = str(ffmpeg())
     reports = ("-progress", "pipe:1", "-stats_period", "0.5") if progress else ()
     command = (program, "-nostdin", "-hide_banner", "-nostats", *reports, *arguments)
-    wrapper = (sys.executable, "-I", "-S", str(_WRAPPER), str(os.getpid()), str(memory_limit_bytes))
     process = Popen(
-        (*wrapper, *command),
+        (*_tied(os.getpid(), memory_limit_bytes), *command),
         stdin=DEVNULL,
         stdout=PIPE,
         stderr=PIPE,
@@ -125,13 +129,38 @@ def run(
             finished, stderr = _listen(process, time.monotonic() + time_limit_s, progress)
         finally:
             process.kill()  # nothing to kill when it has ended by itself
-    if _cancelled.is_set():
-        raise Cancelled(f"{what}: cancelled")
+    check_cancelled(what)
     if not finished:
         raise TimedOut(f"{what}: ffmpeg took longer than {time_limit_s:g} s; its last words: {stderr[-500:].strip()}")
     if process.returncode != 0:
         raise _failure(what, process.returncode, command, stderr)
     return stderr
+
+
+def _tied(parent: int, memory_limit_bytes: int) -> tuple[str, ...]:
+    """What to put before a command, so that it ends when its parent does, also by `kill -9`, and is limited in memory.
+
+    In the child itself, because `preexec_fn` runs Python between fork and exec of a process that is full of threads
+    (Ray, Prefect), where it can deadlock.
+    """
+    if setpriv := _setpriv():
+        shell = ("/bin/sh", "-c", _LIMITED, "sh", str(parent), str(memory_limit_bytes >> 10))
+        return (setpriv, "--pdeathsig", "KILL", *shell)
+    return (sys.executable, "-I", "-S", str(_WRAPPER), str(parent), str(memory_limit_bytes))
+
+
+@cache
+def _setpriv() -> str:
+    """The program of util-linux, which takes 1.5 ms where Python takes 12; empty where it is not, or is another one."""
+    program = shutil.which("setpriv")
+    known = program and run_program((program, "--pdeathsig", "KILL", "true"), capture_output=True, check=False)
+    return program if program and known and known.returncode == 0 else ""
+
+
+def check_cancelled(what: str) -> None:
+    """Raises Cancelled when `ended_with_the_block` has called everything off: also for long work in process."""
+    if _cancelled.is_set():
+        raise Cancelled(f"{what}: cancelled")
 
 
 @contextmanager

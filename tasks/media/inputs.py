@@ -1,17 +1,21 @@
 """The customer's files, looked at before anything is rendered: is it what it should be, and what is its digest?"""
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
 from tasks.errors import BadInput
 from tasks.media import decode, phase
-from tasks.media.images import read_image
 from tasks.records.store import digest_file
+from tasks.speech import lexicon
+from tasks.speech.lexicon import Pronunciations
 
-MIN_PORTRAIT_PX = 128
+T = TypeVar("T")
+
 SILENCE_DBFS = -60.0
 MIN_SOUND_MS = 200
 MAX_SCRIPT_BYTES = 1 << 20
@@ -23,20 +27,12 @@ CHECK_RATE_HZ = 16_000
 
 @dataclass
 class Inputs:
-    """The files of one manifest: each is looked at once, however many rows name it."""
+    """The recordings, videos and scripts of one manifest: each is looked at once, however many rows name it."""
 
-    _portraits: dict[Path, str | BadInput] = field(default_factory=dict)
     _recordings: dict[Path, str | BadInput] = field(default_factory=dict)
     _videos: dict[Path, str | BadInput] = field(default_factory=dict)
     _texts: dict[Path, str | BadInput] = field(default_factory=dict)
-
-    def portrait(self, path: Path) -> str:
-        """The digest of a portrait.
-
-        Raises:
-            BadInput: When it is not an image, is broken, or is smaller than `MIN_PORTRAIT_PX` on a side.
-        """
-        return _once(self._portraits, path, _portrait)
+    _lexicons: dict[Path, tuple[str, Pronunciations] | BadInput] = field(default_factory=dict)
 
     def recording(self, path: Path) -> str:
         """The digest of a recording.
@@ -62,8 +58,16 @@ class Inputs:
         """
         return _once(self._texts, path, _text)
 
+    def lexicon(self, path: Path) -> tuple[str, Pronunciations]:
+        """The digest of a pronunciation file, and what it holds.
 
-def _once(seen: dict[Path, str | BadInput], path: Path, look: Callable[[Path], str]) -> str:
+        Raises:
+            BadInput: When it is none, or has faults.
+        """
+        return _once(self._lexicons, path, _lexicon)
+
+
+def _once(seen: dict[Path, T | BadInput], path: Path, look: Callable[[Path], T]) -> T:
     if path not in seen:
         try:
             seen[path] = look(path)
@@ -73,14 +77,6 @@ def _once(seen: dict[Path, str | BadInput], path: Path, look: Callable[[Path], s
     if isinstance(found, BadInput):
         raise found
     return found
-
-
-def _portrait(path: Path) -> str:
-    width, height = read_image(path).size
-    if min(width, height) < MIN_PORTRAIT_PX:
-        problem = f"it is {width}x{height} pixels"
-        raise BadInput(problem, f"Give at least {MIN_PORTRAIT_PX} on each side.")
-    return digest_file(path)
 
 
 def _recording(path: Path) -> str:
@@ -114,3 +110,9 @@ def _text(path: Path) -> str:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise BadInput(f"it is not UTF-8 text (byte {error.start})", "Save it as UTF-8.") from error
+
+
+def _lexicon(path: Path) -> tuple[str, Pronunciations]:
+    with path.open("rb") as file:
+        data = file.read(lexicon.MAX_BYTES + 1)
+    return hashlib.sha256(data).hexdigest(), lexicon.read(data)

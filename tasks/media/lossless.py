@@ -76,12 +76,12 @@ class LosslessWriter:
                 self._container.mux(self._stream.encode(None))
                 self._container.close()
 
-    def write(self, rgb: NDArray[np.uint8]) -> None:
-        """Append one frame: (height, width, 3) RGB."""
+    def write(self, rgb: NDArray[np.uint8]) -> av.VideoFrame:
+        """Append one frame: (height, width, 3) RGB. As it is stored: yuv420p."""
         if rgb.shape != self._shape or rgb.dtype != np.uint8:
             raise BadInput(f"a frame is {rgb.dtype} {rgb.shape}, this file takes uint8 {self._shape}")
         frame = av.VideoFrame.from_numpy_buffer(np.ascontiguousarray(rgb), format="rgb24")
-        self.write_yuv(
+        return self.write_yuv(
             self._converter.reformat(
                 frame,
                 format="yuv420p",
@@ -92,12 +92,13 @@ class LosslessWriter:
             )
         )
 
-    def write_yuv(self, frame: av.VideoFrame) -> None:
-        """Append one frame that is yuv420p, BT.709, limited range already."""
+    def write_yuv(self, frame: av.VideoFrame) -> av.VideoFrame:
+        """Append one frame that is yuv420p, BT.709, limited range already, and return it."""
         frame.pts, frame.time_base = self.frames, Fraction(1, FPS)
         with full_disk_is_named("a clip is written"):
             self._container.mux(self._stream.encode(frame))
         self.frames += 1
+        return frame
 
     def copy(self, packet: "av.Packet[VideoStream]") -> None:
         """Append one frame as it is stored in another such file, neither decoded nor encoded."""

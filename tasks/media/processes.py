@@ -28,6 +28,8 @@ from tasks.errors import BadInput
 
 END_LIMIT_S = 5.0
 """How long killed processes may take to vanish."""
+RESOURCE_TRACKER = "multiprocessing.resource_tracker"
+"""Python's helper for process pools ends with the process that uses it; without it, the next pool warns of a leak."""
 
 
 def state_folder() -> Path:
@@ -80,6 +82,8 @@ def remember(state: Path) -> None:
     known = {line["pid"]: line for line in _started(record)}
     for child in psutil.Process().children(recursive=True):
         with suppress(psutil.NoSuchProcess, OSError):  # it was short-lived
+            if RESOURCE_TRACKER in " ".join(child.cmdline()):
+                continue
             known[child.pid] = {"pid": child.pid, "start": _start_of(child.pid), "name": child.name()}
     temporary = record.with_suffix(".new")
     temporary.write_text(json.dumps({"host": platform.node(), "started": list(known.values())}))

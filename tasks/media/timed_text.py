@@ -13,6 +13,7 @@ from typing import Final
 
 import av
 
+from tasks.media.decode import opened
 from tasks.media.lossless import full_disk_is_named
 from tasks.speech.language import alpha_3
 
@@ -63,6 +64,25 @@ def write(path: Path, cues: Sequence[Cue], language: str) -> None:
             packet.pts = packet.dts = start_ms
             packet.duration = max(1, min(end_ms, limit_ms) - start_ms)
             container.mux(packet)
+
+
+def read(path: Path) -> list[Cue]:
+    """The captions of a video's first such track; none where it has no such track.
+
+    Raises:
+        BadInput: The file is no video.
+    """
+    found: list[Cue] = []
+    with opened(path) as (container, _):
+        tracks = [track for track in container.streams.subtitles if track.codec_context.name == "mov_text"]
+        for packet in container.demux(tracks[0]) if tracks else ():
+            text = bytes(packet)[2:]
+            if text and packet.pts is not None and packet.time_base is not None:
+                start_ms, end_ms = (
+                    round(time * packet.time_base * 1000) for time in (packet.pts, packet.pts + (packet.duration or 0))
+                )
+                found.append((start_ms, end_ms, text.decode()))
+    return found
 
 
 def _increasing(times: Sequence[int]) -> list[int]:

@@ -1,4 +1,4 @@
-"""A driving video: where its face is, which of its frames drives which of the programme, and how much it movement."""
+"""A driving video: where its face is, which of its frames drives which of the programme, and how much it moves."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -9,11 +9,13 @@ from threading import Lock
 import numpy as np
 from numpy.typing import NDArray
 
+from actalker.draft.gestures import Reading, at_rest, read
 from actalker.shapes import Box
 from tasks.errors import BadInput
 from tasks.job import FPS
 from tasks.media.decode import decode_frames, decode_thumbnails
-from tasks.picture.portrait import Portrait, find_faces, usable_face
+from tasks.picture.portrait import find_faces
+from tasks.picture.preflight import usable_face
 
 LOOKS = 15
 """Frames of a driving video in which its face is looked for."""
@@ -28,10 +30,12 @@ class Driver:
     Attributes:
         length: In frames of 1/25 s.
         face: Where its face is, in all of it.
+        rest: What its face does when it does nothing: the median.
     """
 
     length: int
     face: Box
+    rest: Reading
 
 
 @lru_cache(maxsize=16)
@@ -45,19 +49,22 @@ def driver_of(path: Path, sha256: str) -> Driver:
         BadInput: The face is usable in none of them; why it is not in the first.
     """
     faces: list[tuple[int, int, int, int]] = []
+    readings: list[Reading] = []
     problems: list[BadInput] = []
     length = 0
     for frame in decode_frames(path):
         if length % FPS == 0 and len(faces) + len(problems) < LOOKS:
             try:
-                face = usable_face(Portrait(frame, find_faces(frame)), given=False)
+                found = find_faces(frame)
+                face = usable_face(frame, found)
                 faces.append((face.left, face.top, face.right, face.bottom))
+                readings += [read(one.points) for one in found[:1] if one.points is not None]
             except BadInput as error:
                 problems.append(error)
         length += 1
     if not faces:
         raise BadInput(f"{path}: {problems[0] if problems else 'it has no frames'}")
-    return Driver(length, Box(*(int(edge) for edge in np.median(faces, axis=0))))
+    return Driver(length, Box(*(int(edge) for edge in np.median(faces, axis=0))), at_rest(readings))
 
 
 def driving_frames(path: Path, start: int, end: int, length: int) -> NDArray[np.uint8]:
@@ -78,7 +85,7 @@ def movement_of(path: Path, sha256: str, frames: int) -> tuple[int, ...]:
     with _movement_lock:  # rows of one driver are planned side by side
         movement = _movement(path, sha256)
     length = len(movement)
-    # Between two frames it movement alike forwards and backwards: the step belongs to the later one of the video.
+    # Between two frames it moves alike forwards and backwards: the step belongs to the later one of the video.
     pairs = pairwise(_played(number, length) for number in range(frames))
     return (0, *(movement[max(pair)] for pair in pairs))
 

@@ -1,7 +1,6 @@
 """The head in a larger frame: its place on the canvas, and what is behind it."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -11,22 +10,11 @@ from tasks.errors import BadInput
 from tasks.job import FPS
 from tasks.media import ffmpeg
 from tasks.media.images import read_image
-
-BLUR = "blur"
-"""The backdrop that is a blurred copy of the head."""
+from tasks.picture.aspect import BLUR, Aspect
 
 _SHORT_SIDES = (64, 4320)
 _BLUR_SHRINK = 40
 """A blurred copy is made this much smaller, blurred there, and enlarged: the blur costs next to nothing."""
-
-
-class Aspect(StrEnum):
-    """The shape of the finished picture."""
-
-    SOURCE = "source"
-    WIDE = "16:9"
-    SQUARE = "1:1"
-    TALL = "9:16"
 
 
 @dataclass(frozen=True, slots=True)

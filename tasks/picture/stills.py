@@ -1,6 +1,7 @@
 """Pictures of a finished video: the poster, and the contact sheet that shows at a glance whether it needs a look."""
 
 from collections.abc import Iterator, Sequence
+from io import BytesIO
 from itertools import groupby
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from av.container import InputContainer
 from PIL import Image, ImageDraw, ImageFont
 
 from tasks.job import FPS
+from tasks.media.images import read_image
 from tasks.picture import provenance, typeface
 
 _SILENCE_DB = -60
@@ -38,7 +40,8 @@ def write_contact_sheet(video: Path, frames: int, sheet: Path) -> None:
     """
     with _opened(video) as container:
         wanted = (frames * (2 * cell + 1) // (2 * _COLUMNS * _ROWS) for cell in range(_COLUMNS * _ROWS))
-        tiles = dict(next(_frames_from(container, number)) for number in wanted)
+        number_at = {_key_frame(container, number): number for number in wanted}  # several may have the same
+        tiles = dict(next(_frames_from(container, number)) for number in number_at.values())
     width, height = (first := next(iter(tiles.values()))).width, first.height
     across, down = _TILE_WIDTH, _TILE_WIDTH * height // width
     columns, rows = min(_COLUMNS, len(tiles)), -(-len(tiles) // _COLUMNS)
@@ -50,6 +53,19 @@ def write_contact_sheet(video: Path, frames: int, sheet: Path) -> None:
         time = f"{number // FPS // 60:02}:{number // FPS % 60:02}.{number % FPS:02}"
         draw.text((left + across // 2, top + down + _CAPTION // 2 - 2), time, _INK, font, "mm")
     _save(image, sheet)
+
+
+def thumbnail(poster: Path, width: int) -> bytes:
+    """A poster as a JPEG of this width in pixels at most, to be put into a page.
+
+    Raises:
+        BadInput: It is no picture.
+    """
+    image = Image.fromarray(read_image(poster).pixels)
+    image.thumbnail((width, max(1, round(image.height * width / image.width))), Image.Resampling.LANCZOS)
+    data = BytesIO()
+    image.save(data, "JPEG", quality=72, optimize=True, xmp=provenance.xmp())
+    return data.getvalue()
 
 
 def _quiet_moment(levels: Sequence[int]) -> int:
@@ -68,6 +84,13 @@ def _quiet_moment(levels: Sequence[int]) -> int:
 
 def _opened(video: Path) -> InputContainer:
     return av.open(str(video), "r", format="mov")
+
+
+def _key_frame(container: InputContainer, number: int) -> int:
+    """Where in the index of the file the key frame at or before a frame is."""
+    stream = container.streams.video[0]
+    assert stream.time_base is not None
+    return stream.index_entries.search_timestamp(round(number / FPS / stream.time_base))
 
 
 def _frames_from(container: InputContainer, number: int) -> Iterator[tuple[int, av.VideoFrame]]:

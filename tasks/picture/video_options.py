@@ -4,12 +4,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tasks.errors import BadInput
+from tasks.job import Job, Preset
 from tasks.media import decode
-from tasks.media.loudness import Bed, Sound
+from tasks.media.loudness import Bed
+from tasks.media.sound import Sound
 from tasks.picture.framing import Framing
 
 X264_PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow")
 WORST_CRF = 51
+DRAFT_MARK = "Draft, AI-generated"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,7 @@ class VideoOptions:
         burn_in: Draw the captions into the picture, in place of the soft track: players would show both.
         label: A visible text in the corner, like "AI-generated"; none by default. The mark in the metadata is always
             there.
+        mark_drafts: Say in the picture of a draft that it is one, in the same corner.
         framing: The shape of the picture, and what is behind the head.
         fonts: A folder with more fonts, for scripts that the bundled ones lack.
         crf, x264_preset: Of the one final encode. At 512 x 512 on 2 cores `medium` takes 4 ms a frame and `veryfast` 2;
@@ -32,10 +36,16 @@ class VideoOptions:
     music: Bed | None = None
     burn_in: bool = False
     label: str = ""
+    mark_drafts: bool = True
     framing: Framing = field(default_factory=Framing)
     fonts: Path | None = None
     crf: int = 18
     x264_preset: str = "medium"
+
+    def label_of(self, job: Job) -> str:
+        """What stands in the corner of a row's video."""
+        draft = DRAFT_MARK if self.mark_drafts and job.preset is Preset.DRAFT else ""
+        return " · ".join(filter(None, (draft, self.label)))
 
     def check(self) -> None:
         """Find out now, before anything is rendered, what would fail when the first video is finished.

@@ -1,4 +1,4 @@
-"""What is wanted from the pool: every key once, whoever waits for it, and in which order."""
+"""What is wanted from the pool: every key once, whoever waits for it, in which order, and what is held back."""
 
 import heapq
 import itertools
@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 from tasks.errors import ActalkerError, Cancelled
 from tasks.job import Clip, Job, Segment
+from tasks.records.orders import Steering
 
 
 @dataclass(eq=False, slots=True)
@@ -43,7 +44,9 @@ class Work:
     Attributes:
         errors: How its attempts have failed so far.
         tried: The workers on which they did.
+        alone: It gets a worker for itself: it has failed before, or was on a worker that was lost.
         deprioritised: Its row has lost a segment.
+        front: It goes before others of its priority.
         rank: Its place in the queue, lowest first; None while it is not there.
     """
 
@@ -52,16 +55,23 @@ class Work:
     waiting: list[Request] = field(default_factory=list)
     errors: list[ActalkerError] = field(default_factory=list)
     tried: set[str] = field(default_factory=set)
+    alone: bool = False
     deprioritised: bool = False
+    front: bool = False
     rank: Rank | None = None
 
 
 class Backlog:
-    """Requests in, work out, longest first within a priority; retries go first, deprioritised work goes last."""
+    """Requests in, work out, longest first within a priority; retries go first, deprioritised work goes last.
+
+    Work of rows that are paused is held back: it is not in the queue.
+    """
 
     def __init__(self) -> None:
         self._requests: dict[int, Request] = {}
         self._works: dict[str, Work] = {}
+        self._held: dict[str, Work] = {}
+        self._steering = Steering()
         self._heap: list[tuple[Rank, Work]] = []
         self._sequence = itertools.count()
         self._queued = 0
@@ -80,9 +90,18 @@ class Backlog:
         for segment in request.segments:
             work = self._works.get(segment.key)
             if work is None:
-                work = self._works[segment.key] = Work(request.job, segment)
-                self._push(work, front=False)
-            work.waiting.append(request)
+                work = self._works[segment.key] = Work(request.job, segment, [request])
+                self._push(work)
+            else:
+                work.waiting.append(request)
+                if work.rank or segment.key in self._held:  # it waits for a worker: this row may let it go, or hurry it
+                    self._push(work)
+
+    def steer(self, steering: Steering) -> None:
+        """Hold back, let go and rank what is queued as these orders say."""
+        self._steering = steering
+        for work in [*self, *self._held.values()]:
+            self._push(work)
 
     def pick(self, suits: Callable[[Work], bool]) -> Work | None:
         """Take the first work in the queue that suits."""
@@ -104,7 +123,8 @@ class Backlog:
     def put_back(self, work: Work) -> None:
         """Queue work again, at the front, unless nobody waits for it any more."""
         if work.waiting:
-            self._push(work, front=True)
+            work.front = True
+            self._push(work)
 
     def settle(self, work: Work, result: Clip | ActalkerError) -> None:
         """Tell all who wait for this work how it ended. The first pays for the clip; the others have found it."""
@@ -128,7 +148,7 @@ class Backlog:
             if other and not other.deprioritised and set(other.waiting) <= set(work.waiting):
                 other.deprioritised = True
                 if other.rank:
-                    self._push(other, front=False)
+                    self._push(other)
 
     def drop_cancelled(self) -> None:
         """Take out the requests that were cancelled; work that nobody else waits for leaves the queue."""
@@ -148,14 +168,23 @@ class Backlog:
             request.fail(error)
         for work in self._works.values():
             work.waiting, work.rank = [], None
-        self._requests, self._works, self._heap, self._queued = {}, {}, [], 0
+        self._requests, self._works, self._held, self._heap, self._queued = {}, {}, {}, [], 0
 
-    def _push(self, work: Work, *, front: bool) -> None:
-        segment = work.segment
+    def _push(self, work: Work) -> None:
+        """Put work into the queue, or aside when all who wait for it are paused."""
+        steering, segment = self._steering, work.segment
+        rows = {request.job.id for request in work.waiting}
+        if all(steering.holds(row) for row in rows):
+            self._unqueue(work)
+            self._held[segment.key] = work
+            return
+        self._held.pop(segment.key, None)
         self._queued += work.rank is None
-        work.rank = (work.deprioritised, -segment.priority, 0 if front else 1, -segment.frames, next(self._sequence))
+        priority = max(steering.priorities.get(row, segment.priority) for row in rows)
+        work.rank = (work.deprioritised, -priority, 0 if work.front else 1, -segment.frames, next(self._sequence))
         heapq.heappush(self._heap, (work.rank, work))
 
     def _unqueue(self, work: Work) -> None:
         self._queued -= work.rank is not None
+        self._held.pop(work.segment.key, None)
         work.rank = None

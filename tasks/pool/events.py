@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from tasks.job import Segment
+from tasks.job import Segment, WorkerFacts
 
 
 class Kind(StrEnum):
@@ -24,8 +24,9 @@ class Kind(StrEnum):
     WORKER_LOST = "worker_lost"
     SETUP_FAILED = "setup_failed"
     WORKER_ABANDONED = "worker_abandoned"
-    PAUSED = "paused"
-    RESUMED = "resumed"
+    WORKER_DRAINED = "worker_drained"
+    WAITING_FOR_SPACE = "waiting-for-space"
+    SPACE_IS_BACK = "space-is-back"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +36,9 @@ class PoolEvent:
     Attributes:
         worker: `node/pid` of the actor; empty where no actor is concerned.
         attempt: Its id; empty where no attempt is concerned.
-        render_ms: What a finished clip took.
+        render_ms, busy_ms: What a finished clip took, and the part in which the device computed.
         error: Why, in words; empty when all is well.
+        facts: Of the worker that is ready.
         at_ms: Since 1970.
     """
 
@@ -45,5 +47,7 @@ class PoolEvent:
     attempt: str = ""
     segment: Segment | None = None
     render_ms: int = 0
+    busy_ms: int = 0
     error: str = ""
+    facts: WorkerFacts | None = None
     at_ms: int = field(default_factory=lambda: time.time_ns() // 1_000_000)

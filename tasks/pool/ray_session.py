@@ -4,6 +4,7 @@ Ray is imported when a session is opened, and not before: it reads its environme
 that render nothing should not wait for it.
 """
 
+import math
 import os
 import secrets
 import shutil
@@ -36,12 +37,15 @@ LOCAL_ENVIRONMENT = {
 
 
 @contextmanager
-def session(address: str | None, actors: int | None = None, *, gpus: bool = True) -> Iterator[ModuleType]:
+def session(
+    address: str | None, actors: int | None = None, *, gpus: bool = True, spare: float = 0.0
+) -> Iterator[ModuleType]:
     """Join the cluster at this address, or hold a session of our own on this machine; gone afterwards.
 
     Args:
         actors: At least so many can run side by side in a session of our own, whatever the cores.
-        gpus: Whether that hands out this machine's GPUs.
+        gpus: Whether that hands out this machine's GPUs: those in CUDA_VISIBLE_DEVICES, or all.
+        spare: The share of its cores that actors leave: a session of our own says that it has so many more.
 
     Raises:
         Infrastructure: Ray does not start, or this process has a session already.
@@ -51,7 +55,7 @@ def session(address: str | None, actors: int | None = None, *, gpus: bool = True
     ray = _imported_ray(local=address is None)
     folder = processes.own_folder(processes.state_folder()) / f"ray-{secrets.token_hex(2)}"
     try:
-        _init(ray, {"address": address} if address else _local_options(folder, actors, gpus=gpus))
+        _init(ray, {"address": address} if address else _local_options(folder, actors, gpus=gpus, spare=spare))
         processes.remember(processes.state_folder())
         yield ray
     finally:
@@ -103,12 +107,22 @@ def _imported_ray(*, local: bool) -> ModuleType:
     return ray
 
 
-def _local_options(folder: Path, actors: int | None, *, gpus: bool) -> dict[str, Any]:
+def _local_options(folder: Path, actors: int | None, *, gpus: bool, spare: float) -> dict[str, Any]:
+    cores = max(len(os.sched_getaffinity(0)), actors or 1)
     return {
         "include_dashboard": False,
-        "num_cpus": max(len(os.sched_getaffinity(0)), actors or 1),
-        "num_gpus": None if gpus else 0,
+        "num_cpus": math.ceil(cores / (1 - spare)),
+        "num_gpus": _mig_devices() if gpus else 0,
         "object_store_memory": OBJECT_STORE_BYTES,
         "_node_ip_address": "127.0.0.1",
         "_temp_dir": str(folder),
     }
+
+
+def _mig_devices() -> int | None:
+    """How many MIG devices CUDA_VISIBLE_DEVICES names. None where it names other cards, or none: Ray counts those.
+
+    Ray counts a card as one, however many MIG devices it is cut into; CUDA names those only by their own ids.
+    """
+    names = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
+    return len(names) if all(name.strip().startswith("MIG-") for name in names) else None

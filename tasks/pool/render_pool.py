@@ -1,4 +1,4 @@
-"""The actors that hold the renderers, and the one thread that talks to Ray.
+"""The pool that rows use, and the one thread that serves it.
 
     rows' threads -> inbox -> supervisor (one thread) -> actors -> clips in the store
 
@@ -7,7 +7,6 @@ Paths and digests cross between processes; pixels never do.
 
 import os
 import queue
-import re
 import secrets
 import threading
 import time
@@ -15,40 +14,39 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, wait
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from types import ModuleType, TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, ParamSpec, Self, TypeVar
 
-from tasks.errors import ActalkerError, Cancelled, Infrastructure, NoSpace, RenderFailed, WorkerLost
+from tasks.errors import ActalkerError, Cancelled, Infrastructure
 from tasks.job import Clip, Job, Preset, Segment
 from tasks.media import processes
-from tasks.pool import ray_session
+from tasks.pool import ray_session, stages
 from tasks.pool.backlog import Request
 from tasks.pool.events import Kind, PoolEvent
 from tasks.pool.pool_size import pool_size
-from tasks.pool.supervisor import Rules, Supervisor
-from tasks.pool.worker import RenderWorker, WorkerSettings
-from tasks.records.space import DiskSpace, is_no_space
+from tasks.pool.post import Post
+from tasks.pool.ray_workers import RayWorkers
+from tasks.pool.slots import Rules
+from tasks.pool.supervisor import Supervisor
+from tasks.pool.worker import WorkerSettings
+from tasks.records.orders import Steering
+from tasks.records.space import DiskSpace
 from tasks.records.store import Store
 from tasks.renderers import renderer
 from tasks.renderers.renderer import Renderer
 
-if TYPE_CHECKING:
-    from ray.actor import ActorHandle
+P = ParamSpec("P")
+T = TypeVar("T")
 
-Load = Callable[[Preset, Path | None, int], Renderer]
-
-COLOURS = re.compile(r"\x1b\[[0-9;]*m")
-"""Ray paints its tracebacks."""
+Load = Callable[[Preset, Path | None, int], Renderer[Any, Any]]
 
 TICK_S = 0.05
 """How late a cancel flag or a deadline may be noticed while nothing else happens."""
 
-SEGMENT_LIMIT_S = {Preset.STILL: 300.0, Preset.DEMO: 1800.0, Preset.ACTALKER: 7200.0}
+SEGMENT_LIMIT_S = {Preset.STILL: 300.0, Preset.DRAFT: 600.0, Preset.DEMO: 1800.0, Preset.ACTALKER: 7200.0}
 """For ten seconds of video, on a slow and busy machine; what takes longer is stuck."""
 
-DEMAND_CHECK_S = 0.1
 QUEUED_PER_WORKER = 2
 SEGMENTS_OF_A_ROW = 2
 FIRST_ROWS = 6
@@ -67,100 +65,6 @@ def rules_of(preset: Preset, *, gpus: bool) -> Rules:
     return replace(rules, progress_limit_s=PROGRESS_LIMIT_ON_CPU_S) if slow else rules
 
 
-class RayWorkers:
-    """Starts Ray actors for the supervisor, sends them segments, and posts the answers. See `Workers`.
-
-    Args:
-        ray: The module; a session is open.
-        settings: For every worker.
-        resources: Of every worker (`num_cpus`, `num_gpus`).
-        post: Puts a call on the supervisor into its thread's inbox.
-    """
-
-    def __init__(
-        self,
-        ray: ModuleType,
-        settings: WorkerSettings,
-        resources: dict[str, float],
-        post: Callable[[Callable[[Supervisor], None]], None],
-    ) -> None:
-        self._ray, self._settings, self._post = ray, settings, post
-        self._actor = ray.remote(max_restarts=0, concurrency_groups={"control": 1}, **resources)(RenderWorker)
-        self._actors: dict[str, ActorHandle[RenderWorker]] = {}
-
-    def start(self, worker: str) -> None:
-        """See `Workers`."""
-        actor = self._actors[worker] = self._actor.remote(self._settings)
-        actor.set_up.remote().future().add_done_callback(partial(self._came_up, worker))
-
-    def process(self, worker: str, attempt: str, job: Job, segment: Segment) -> None:
-        """See `Workers`."""
-        self._actors[worker].process.remote(attempt, job, segment).future().add_done_callback(
-            partial(self._ended, attempt)
-        )
-
-    def poll(self, worker: str) -> None:
-        """See `Workers`."""
-        actor: Any = self._actors[worker]  # Ray's types know no method without arguments
-        answer = actor.progress.options(concurrency_group="control").remote().future()
-        answer.add_done_callback(partial(self._progressed, worker))
-
-    def cancel(self, worker: str, attempt: str) -> None:
-        """See `Workers`."""
-        self._actors[worker].cancel.options(concurrency_group="control").remote(attempt)
-
-    def kill(self, worker: str) -> None:
-        """See `Workers`."""
-        self._ray.kill(self._actors.pop(worker))
-
-    def destroy(self) -> None:
-        """Ask every worker to stop at its next frame and to clean up."""
-        for actor in self._actors.values():
-            actor.destroy.options(concurrency_group="control").remote()
-
-    def _came_up(self, worker: str, future: "Future[str]") -> None:
-        error = future.exception()
-        if error is None:
-            address = future.result()
-            self._post(lambda supervisor: supervisor.ready(worker, address))
-        else:
-            known = self._translate(error)
-            self._post(lambda supervisor: supervisor.setup_failed(worker, known))
-
-    def _progressed(self, worker: str, future: "Future[int]") -> None:
-        if future.exception() is None:  # else the worker is gone, which the end of its segment says
-            count = future.result()
-            self._post(lambda supervisor: supervisor.progressed(worker, count))
-
-    def _ended(self, attempt: str, future: "Future[Clip]") -> None:
-        error = future.exception()
-        if error is None:
-            clip = future.result()
-            self._post(lambda supervisor: supervisor.done(attempt, clip))
-        else:
-            known = self._translate(error)
-            self._post(lambda supervisor: supervisor.failed(attempt, known))
-
-    def _translate(self, error: BaseException) -> ActalkerError:
-        """From Ray's errors to ours: what the worker raised stays what it is, anything else means that it was lost."""
-        if not isinstance(error, self._ray.exceptions.RayTaskError):
-            return WorkerLost(_reason(str(error)))
-        cause = error.cause
-        if isinstance(cause, ActalkerError):
-            return cause
-        if is_no_space(cause):
-            return NoSpace(str(cause))
-        return RenderFailed(f"{type(cause).__name__}: {cause}\n{COLOURS.sub('', str(error))}")
-
-
-def _reason(text: str) -> str:
-    """What Ray says of a death: a paragraph of addresses, then the reason, then the same advice in every case."""
-    if not text.strip():
-        return "no reason was given"
-    last = text.strip().splitlines()[-1].strip()
-    return last.rpartition("Worker exit detail: ")[2].partition(" Some common causes")[0]
-
-
 class RenderPool:
     """Renders segments for many rows at once; a context manager.
 
@@ -171,13 +75,18 @@ class RenderPool:
         weights: Its weights, or None where it has none or brings its own.
         store: Where clips are published.
         address: Of a Ray cluster that runs; it is left running. None starts a session on this machine and ends it.
-        actors: How many; None for one a GPU, or else one a core.
+        actors: How many; None for as many as fit (`pool_size.py`).
         on_event: Called with every event, in the pool's thread (`FOUND`: in the row's); it must not block.
         rules: Limits on time and failures; None for those of the preset.
         load: Makes a worker's renderer, in the worker.
         space: Of the workspace's disk: while it is full, no segment begins.
         identity: Of the renderer, as the segments' keys have it: a worker with another one does not start.
         batch_id: Noted with every clip, with the row that pays for it.
+        post: Where the stages run that `placed` is given.
+        measured: Whether every clip is measured, for quality control.
+
+    Attributes:
+        at_rest: Whether orders let nothing begin, and nothing is being rendered any more.
     """
 
     def __init__(
@@ -194,13 +103,18 @@ class RenderPool:
         space: DiskSpace | None = None,
         identity: str = "",
         batch_id: str = "",
+        post: Post = Post.DRIVER,
+        measured: bool = False,
     ) -> None:
         self._preset, self._weights, self._store, self._load = preset, weights, store, load
         self._address, self._actors, self._on_event = address, actors, on_event
         self._space = space or DiskSpace(store.root)
-        self._identity, self._batch_id = identity, batch_id
-        self._rules = rules
+        self._identity, self._batch_id, self._measured = identity, batch_id, measured
+        self._rules, self._post = rules, post
+        self._session: Future[ModuleType] = Future()
         self._inbox: queue.SimpleQueue[Callable[[Supervisor], None]] = queue.SimpleQueue()
+        self._steering = Steering()
+        self.at_rest = False
         self._gate = threading.Lock()
         self._over: ActalkerError | None = None
         self._requests: set[Request] = set()
@@ -218,11 +132,11 @@ class RenderPool:
         self._closing.set()
         self._thread.join()
 
-    def render(self, job: Job, segments: Sequence[Segment], cancelled: threading.Event) -> tuple[Clip, ...]:
+    def render(self, job: Job, segments: Sequence[Segment], cancelled: Callable[[], bool]) -> tuple[Clip, ...]:
         """Render what the store does not hold yet, and wait. Called from many threads at once, one a row.
 
         Args:
-            cancelled: Looked at often; once it is set, what nobody else waits for stops.
+            cancelled: Asked often; once it is true, what nobody else waits for stops.
 
         Returns:
             One clip per segment, in their order; `reused` where this call did not have it rendered.
@@ -235,38 +149,49 @@ class RenderPool:
         for key, clip in clips.items():
             if not clip.reused:
                 ended_ms = clip.path.stat().st_mtime_ns // 1_000_000
-                found = PoolEvent(Kind.FOUND, clip.worker, clip.attempt, wanted[key], clip.render_ms, at_ms=ended_ms)
-                self._on_event(found)
+                spent = clip.render_ms, clip.busy_ms
+                self._on_event(PoolEvent(Kind.FOUND, clip.worker, clip.attempt, wanted[key], *spent, at_ms=ended_ms))
         missing = tuple(wanted[key] for key in wanted if key not in clips)
         if missing:
-            clips |= self._submit(Request(job, missing, cancelled.is_set))
+            clips |= self._submit(Request(job, missing, cancelled))
         return tuple(clips[segment.key] for segment in segments)
 
-    @contextmanager
-    def preparing(self, cancelled: Callable[[], bool]) -> Iterator[None]:
-        """For a row that is spoken and planned: entered when the pool needs more segments to keep its workers busy.
+    def placed(self, stage: Callable[P, T], cancelled: Callable[[], bool]) -> Callable[P, T]:
+        """A stage of a row as one that runs where this pool's `post` says.
 
-        Raises:
-            Cancelled: `cancelled` has become true meanwhile.
+        Args:
+            cancelled: See `stages.remote`.
         """
-        while not self._may_prepare():
-            if cancelled():
-                raise Cancelled("the batch was cancelled")
-            self._closing.wait(DEMAND_CHECK_S)
+        return stage if self._post is Post.DRIVER else stages.remote(stage, self._session, cancelled)
+
+    def admit(self) -> bool:
+        """Whether one more row may be spoken and planned, so that the workers have enough to do.
+
+        It then counts as being prepared, as two segments, until the end of its `preparing`.
+        """
+        with self._gate:
+            ahead = self._queued + self._preparing * SEGMENTS_OF_A_ROW
+            wanted = max(FIRST_ROWS * SEGMENTS_OF_A_ROW, self._workers * QUEUED_PER_WORKER)
+            most = PREPARING_ROWS if self._post is Post.DRIVER else stages.AT_ONCE
+            more = self._over is not None or (ahead < wanted and self._preparing < most)
+            self._preparing += more
+            return more
+
+    @contextmanager
+    def preparing(self) -> Iterator[None]:
+        """Around the speaking and planning of a row that was admitted."""
         try:
             yield
         finally:
             with self._gate:
                 self._preparing -= 1
 
-    def _may_prepare(self) -> bool:
-        """Whether one more row may begin: those that have not queued their segments yet count as two segments each."""
-        with self._gate:
-            ahead = self._queued + self._preparing * SEGMENTS_OF_A_ROW
-            wanted = max(FIRST_ROWS * SEGMENTS_OF_A_ROW, self._workers * QUEUED_PER_WORKER)
-            more = self._over is not None or (ahead < wanted and self._preparing < PREPARING_ROWS)
-            self._preparing += more
-            return more
+    def steer(self, steering: Steering) -> None:
+        """From now on, obey these orders."""
+        if steering == self._steering:
+            return
+        self._steering = steering
+        self._inbox.put(lambda supervisor: supervisor.steer(steering))
 
     def _submit(self, request: Request) -> dict[str, Clip]:
         with self._gate:
@@ -284,20 +209,28 @@ class RenderPool:
         """The pool's thread, from Ray's start to its end. However it ends, nobody is left waiting."""
         over: ActalkerError = Infrastructure("the pool's thread broke down: its traceback is on stderr")
         try:
-            with ray_session.session(self._address, self._actors, gpus=self._preset is not Preset.STILL) as ray:
-                self._serve(ray)
+            spare = stages.SHARE_OF_CORES if self._post is Post.CLUSTER else 0.0
+            with ray_session.session(self._address, self._actors, gpus=self._preset.has_network, spare=spare) as ray:
+                self._serve(ray, spare)
             over = Cancelled("the pool was closed")
-        except Infrastructure as error:
+        except (Infrastructure, Cancelled) as error:  # Cancelled: while it waited for space on the disk
             over = error
         finally:
             with self._gate:
                 self._over = over
                 for request in self._requests:
                     request.fail(over)
+            if not self._session.done():
+                self._session.set_exception(over)
             self._store.sweep()
 
-    def _serve(self, ray: ModuleType) -> None:
-        size = pool_size(ray.cluster_resources(), self._preset, self._actors)
+    def _serve(self, ray: ModuleType, spare: float) -> None:
+        nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+        left = [{**node, "CPU": node.get("CPU", 0) * (1 - spare)} for node in nodes]
+        size = pool_size(left, self._preset, self._actors)
+        if spare:
+            stages.check_cores(nodes, size.workers, size.resources["num_cpus"])
+        self._session.set_result(ray)
         with _token(self._store) as (token, secret):
             settings = WorkerSettings(
                 self._store.root,
@@ -309,15 +242,18 @@ class RenderPool:
                 self._load,
                 self._identity,
                 self._batch_id,
+                self._measured,
+                size.resources.get("num_gpus", 1.0),
             )
             rules = self._rules or rules_of(self._preset, gpus=size.resources.get("num_gpus", 0) > 0)
-            workers = RayWorkers(ray, settings, size.resources, self._inbox.put)
+            workers = RayWorkers(ray, settings, size.resources, rules.in_flight, self._inbox.put)
             supervisor = Supervisor(workers, size.workers, rules, emit=self._report, has_space=self._space)
+            supervisor.steer(self._steering)
             self._workers = size.workers
             while not self._closing.is_set():
                 supervisor.tick()
                 with self._gate:
-                    self._queued = supervisor.queued
+                    self._queued, self.at_rest = supervisor.queued, supervisor.at_rest
                 self._drain(supervisor)
             self._wind_up(workers, supervisor, rules.grace_s)
 

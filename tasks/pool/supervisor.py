@@ -13,12 +13,8 @@ through `ready`, `done`, `failed` and `setup_failed`. `tick` checks deadlines an
 
 import secrets
 import time
-from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from enum import Enum
 from functools import partial
-from typing import Protocol
 
 from tasks.errors import (
     ActalkerError,
@@ -32,103 +28,11 @@ from tasks.errors import (
     ToolFailed,
     WorkerLost,
 )
-from tasks.job import Clip, Job, Segment
+from tasks.job import Clip, Segment, WorkerFacts
 from tasks.pool.backlog import Backlog, Request, Work
 from tasks.pool.events import Kind, PoolEvent
-
-
-class Workers(Protocol):
-    """How the supervisor acts on workers. No call blocks; none raises because a worker is gone."""
-
-    def start(self, worker: str) -> None:
-        """Start an actor under this name and set it up; `ready` or `setup_failed` follows."""
-
-    def process(self, worker: str, attempt: str, job: Job, segment: Segment) -> None:
-        """Append a segment to the worker's queue; `done` or `failed` follows."""
-
-    def poll(self, worker: str) -> None:
-        """Ask the worker how far it is; `progressed` follows, unless it hangs."""
-
-    def cancel(self, worker: str, attempt: str) -> None:
-        """Raise the flag that the renderer reads at every frame; `failed` with `Cancelled` follows."""
-
-    def kill(self, worker: str) -> None:
-        """End the actor, whatever it does. Nothing needs to follow."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """The limits. Those on tries stand with the errors (`ActalkerError.attempts`).
-
-    Attributes:
-        in_flight: Segments on a worker: one that runs and the next one, queued.
-        failures: A slot is abandoned after so many segments in a row have failed on it, none succeeding.
-        setups: A slot is abandoned after so many set-ups in a row have failed.
-        setup_limit_s: From asking for an actor until it holds its renderer, the wait for a free node included.
-        segment_limit_s: For the rendering of one segment.
-        progress_limit_s: A worker that has made no step and no frame for so long is stuck.
-        poll_s: How often workers are asked for their progress.
-        revive_s: An abandoned slot is tried again after this time.
-        grace_s: From the cancel flag to the kill.
-        pause_s: The shortest pause when the disk is full.
-    """
-
-    in_flight: int = 2
-    failures: int = 4
-    setups: int = 3
-    setup_limit_s: float = 900.0
-    segment_limit_s: float = 1800.0
-    progress_limit_s: float = 120.0
-    poll_s: float = 5.0
-    revive_s: float = 600.0
-    grace_s: float = 5.0
-    pause_s: float = 5.0
-
-
-@dataclass(eq=False, slots=True)
-class Assignment:
-    """One attempt that a worker has been given. It begins when those before it on the same worker have ended."""
-
-    attempt: str
-    work: Work
-    began: float | None = None
-    cancelled: float | None = None
-
-
-class State(Enum):
-    """Of a slot."""
-
-    EMPTY = "empty"
-    STARTING = "starting"
-    READY = "ready"
-    ABANDONED = "abandoned"
-
-
-@dataclass(eq=False, slots=True)
-class Slot:
-    """A place for one worker at a time.
-
-    Attributes:
-        since: When it may start (EMPTY), was started (STARTING) or given up (ABANDONED).
-        progress: The worker's last count of steps and frames, and `moved` when it last grew.
-    """
-
-    number: int
-    state: State = State.EMPTY
-    since: float = 0.0
-    lives: int = 0
-    address: str = ""
-    progress: int = -1
-    moved: float = 0.0
-    assignments: deque[Assignment] = field(default_factory=deque)
-    failed: set[str] = field(default_factory=set)
-    failed_setups: int = 0
-    reason: ActalkerError | None = None
-
-    @property
-    def worker(self) -> str:
-        """The name of the present life."""
-        return f"{self.number}.{self.lives}"
+from tasks.pool.slots import Assignment, Rules, Slot, State, Workers
+from tasks.records.orders import Steering
 
 
 class Supervisor:
@@ -157,7 +61,8 @@ class Supervisor:
         self._slots = [Slot(number) for number in range(slots)]
         self._backlog = Backlog()
         self._assignments: dict[str, tuple[Slot, Assignment]] = {}
-        self._paused = False
+        self._steering = Steering()
+        self._is_full = False
         self._resume_at = 0.0
         self._poll_at = 0.0
         self._over: ActalkerError | None = None
@@ -168,6 +73,11 @@ class Supervisor:
     def idle(self) -> bool:
         """Whether no worker has a segment."""
         return not self._assignments
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether nothing is at work, nor will be until a pause is lifted."""
+        return self._steering.paused and self.idle
 
     @property
     def queued(self) -> int:
@@ -181,6 +91,20 @@ class Supervisor:
         else:
             self._backlog.submit(request)
 
+    def steer(self, steering: Steering) -> None:
+        """From now on, obey these orders: what is being rendered is finished, whatever they hold back."""
+        self._steering = steering
+        self._backlog.steer(steering)
+        for slot in self._slots:
+            if slot.state is State.DRAINED and slot.address not in steering.drained:
+                slot.state, slot.since = State.EMPTY, self._clock()
+            for assignment in slot.assignments:
+                rows = (request.job.id for request in assignment.work.waiting)
+                held = slot.address in steering.drained or all(map(steering.holds, rows))
+                if held and assignment.began is None and not assignment.recalled:
+                    assignment.recalled = True
+                    self._workers.cancel(slot.worker, assignment.attempt)
+
     def end(self, error: ActalkerError) -> None:
         """Fail every request, present and future, and kill every worker."""
         self._over = error
@@ -191,12 +115,12 @@ class Supervisor:
 
     # What the workers report
 
-    def ready(self, worker: str, address: str) -> None:
-        """The worker `address` (`node/pid`) holds its renderer."""
+    def ready(self, worker: str, facts: WorkerFacts) -> None:
+        """The worker holds its renderer."""
         slot = self._slot(worker)
         if slot:
-            slot.state, slot.address, slot.failed_setups = State.READY, address, 0
-            self._report(Kind.WORKER_READY, slot)
+            slot.state, slot.address, slot.failed_setups = State.READY, facts.address, 0
+            self._emit(PoolEvent(Kind.WORKER_READY, facts.address, facts=facts))
 
     def setup_failed(self, worker: str, error: ActalkerError) -> None:
         """The worker did not start. It is started again a little later, unless the error says that this cannot help."""
@@ -224,7 +148,7 @@ class Supervisor:
         slot, assignment = found
         self._end_assignment(slot, assignment)
         slot.failed.clear()
-        self._report(Kind.FINISHED, slot, assignment, render_ms=clip.render_ms)
+        self._report(Kind.FINISHED, slot, assignment, clip=clip)
         self._backlog.settle(assignment.work, clip)
         self._begin_next(slot)
 
@@ -256,7 +180,7 @@ class Supervisor:
         for slot in self._slots:
             self._keep_deadlines(slot, now)
         self._mind_space(now)
-        if not self._paused:
+        if not self._is_full:
             self._hand_out()
 
     def _poll(self, now: float) -> None:
@@ -279,6 +203,9 @@ class Supervisor:
             self.setup_failed(slot.worker, TimedOut(limit))
         elif slot.assignments:
             self._keep_limits(slot, slot.assignments[0], now)
+        elif slot.state is State.READY and slot.address in self._steering.drained:
+            self._retire(slot, State.DRAINED)
+            self._report(Kind.WORKER_DRAINED, slot)
 
     def _keep_limits(self, slot: Slot, head: Assignment, now: float) -> None:
         limit_s, progress_limit_s = self._rules.segment_limit_s, self._rules.progress_limit_s
@@ -291,11 +218,13 @@ class Supervisor:
 
     def _mind_space(self, now: float) -> None:
         full = now < self._resume_at or not self._has_space()
-        if full and not self._paused:
-            self._emit(PoolEvent(Kind.PAUSED, error="no space is left in the workspace: make some, and it goes on"))
-        elif self._paused and not full:
-            self._emit(PoolEvent(Kind.RESUMED))
-        self._paused = full
+        if full and not self._is_full:
+            self._emit(
+                PoolEvent(Kind.WAITING_FOR_SPACE, error="no space is left in the workspace: make some, and it goes on")
+            )
+        elif self._is_full and not full:
+            self._emit(PoolEvent(Kind.SPACE_IS_BACK))
+        self._is_full = full
 
     # Assigning work
 
@@ -304,7 +233,7 @@ class Supervisor:
         live = self._live()
         for depth in range(self._rules.in_flight):
             for slot in live:
-                if slot.state is State.READY and len(slot.assignments) == depth and self._takes_more(slot, len(live)):
+                if len(slot.assignments) == depth and self._takes_more(slot, len(live)):
                     work = self._backlog.pick(partial(self._suits, slot))
                     if work:
                         self._send(slot, work)
@@ -312,19 +241,21 @@ class Supervisor:
                         self._renew(slot, live)
 
     def _takes_more(self, slot: Slot, live: int) -> bool:
-        """Whether the slot may have one more segment, whichever it is.
+        """Whether the slot may have one more segment, whichever it is: its worker is ready, and is not to end.
 
-        What failed once runs alone, so that the next crash has one cause. Towards the end no second segment is queued
-        on a worker: it would wait behind a long one while another worker is idle.
+        What failed once runs alone, so that the next crash has one cause. Towards the end no second segment is given
+        to a worker: it would wait behind a long one while another worker is idle.
         """
+        if slot.state is not State.READY or slot.address in self._steering.drained:
+            return False
         if not slot.assignments:
             return True
-        alone = any(assignment.work.errors for assignment in slot.assignments)
+        alone = any(assignment.work.alone for assignment in slot.assignments)
         return not alone and len(self._backlog) > live
 
     def _suits(self, slot: Slot, work: Work) -> bool:
         """Whether the slot may have this work: what failed once runs alone, and on another worker."""
-        return not work.errors if slot.assignments else slot.worker not in work.tried
+        return not work.alone if slot.assignments else slot.worker not in work.tried
 
     def _renew(self, slot: Slot, live: list[Slot]) -> None:
         """Replace an idle worker when a queued segment has failed on it and on every other one."""
@@ -339,7 +270,11 @@ class Supervisor:
         self._begin_next(slot)
 
     def _begin_next(self, slot: Slot) -> None:
-        if slot.assignments and slot.assignments[0].began is None:
+        if not slot.assignments or slot.assignments[0].began is not None:
+            return
+        if slot.assignments[0].recalled:
+            slot.assignments[0].cancelled = self._clock()  # it has been asked to stop; now it can
+        else:
             slot.assignments[0].began = self._clock()
             self._report(Kind.STARTED, slot, slot.assignments[0])
 
@@ -349,12 +284,15 @@ class Supervisor:
         """Forget an attempt: whatever still arrives from it is dropped."""
         slot.assignments.remove(assignment)
         del self._assignments[assignment.attempt]
-        if assignment.began is None:
+        if assignment.began is None and not assignment.recalled:
             self._report(Kind.STARTED, slot, assignment)
 
     def _handle_failure(self, slot: Slot, assignment: Assignment, error: ActalkerError) -> None:
         """End an attempt with an error: retry the work or fail it for good, and count the failure of the slot."""
         work = assignment.work
+        if assignment.recalled and isinstance(error, Cancelled):
+            self._backlog.put_back(work)
+            return
         self._report(Kind.STOPPED if isinstance(error, Cancelled) else Kind.FAILED, slot, assignment, error=error)
         if isinstance(error, NoSpace):
             self._resume_at = self._clock() + self._rules.pause_s
@@ -366,6 +304,7 @@ class Supervisor:
         if isinstance(error, Infrastructure | ToolFailed | RenderFailed):
             slot.failed.add(work.segment.key)
         work.errors.append(error)
+        work.alone = True
         work.tried.add(slot.worker)
         if sum(type(one) is type(error) for one in work.errors) < error.attempts:
             self._backlog.put_back(work)
@@ -391,15 +330,20 @@ class Supervisor:
     # Workers
 
     def _live(self) -> list[Slot]:
-        return [slot for slot in self._slots if slot.state is not State.ABANDONED]
+        return [slot for slot in self._slots if slot.state not in (State.ABANDONED, State.DRAINED)]
 
     def _slot(self, worker: str) -> Slot | None:
         """The slot whose worker is being set up under this name; None when that life is over."""
         return next((slot for slot in self._slots if slot.worker == worker and slot.state is State.STARTING), None)
 
     def _lose(self, slot: Slot, error: ActalkerError) -> None:
-        """The worker is gone, or has to be killed. The segment that ran has failed; the queued one goes back."""
+        """The worker is gone, or has to be killed. The first segment has failed; the others go back.
+
+        They were at work too, so that one of them may be the cause: each runs alone next, and is blamed if it is.
+        """
         head = slot.assignments[0]
+        for assignment in slot.assignments:
+            assignment.work.alone = True
         self._report(Kind.WORKER_LOST, slot, error=error)
         if isinstance(error, WorkerLost):
             error = WorkerLost(f"{slot.address}: {error}")
@@ -427,8 +371,8 @@ class Supervisor:
         slot.state, slot.reason, slot.since = State.ABANDONED, error, self._clock()
         self._report(Kind.WORKER_ABANDONED, slot, error=error)
         if not self._live():
-            reasons = dict.fromkeys(str(one.reason) for one in self._slots)
-            unfixable = all(isinstance(one.reason, BadInput) for one in self._slots)
+            reasons = dict.fromkeys(str(one.reason) for one in self._slots if one.reason)
+            unfixable = all(isinstance(one.reason, BadInput) for one in self._slots if one.reason)
             kind = BadInput if unfixable else Infrastructure
             self.end(kind(f"no worker is left: {'; '.join(reasons)}"))
 
@@ -439,9 +383,10 @@ class Supervisor:
         assignment: Assignment | None = None,
         *,
         segment: Segment | None = None,
-        render_ms: int = 0,
+        clip: Clip | None = None,
         error: ActalkerError | None = None,
     ) -> None:
         attempt = assignment.attempt if assignment else ""
         segment = assignment.work.segment if assignment else segment
-        self._emit(PoolEvent(kind, slot.address, attempt, segment, render_ms, str(error) if error else ""))
+        spent = (clip.render_ms, clip.busy_ms) if clip else (0, 0)
+        self._emit(PoolEvent(kind, slot.address, attempt, segment, *spent, error=str(error) if error else ""))

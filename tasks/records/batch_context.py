@@ -22,7 +22,7 @@ from tasks.records.store import Store, digest_file, digest_of
 P = ParamSpec("P")
 T = TypeVar("T")
 
-FINISHING_VERSION = "1"
+FINISHING_VERSION = "2"
 """Part of a finished video's key: raise it when stitching, captions or assembly change what comes out."""
 
 FINISHING_ROWS = max(2, os.cpu_count() or 1)
@@ -71,6 +71,19 @@ class RowContext:
     speech: Speech | None = None
     segments: tuple[Segment, ...] = ()
     key: str = ""
+    named: Job = field(init=False)
+    """The job with the paths that were checked, also when `job` points to copies."""
+    ended: threading.Event = field(default_factory=threading.Event)
+    """Set when the row is to end early."""
+    finishing: bool = False
+    """Whether all of its segments are rendered."""
+
+    def __post_init__(self) -> None:
+        self.named = self.job
+
+    def is_cancelled(self) -> bool:
+        """Whether the row, or its batch, is to end early."""
+        return self.ended.is_set() or self.batch.cancelled.is_set()
 
     @property
     def work(self) -> Path:
@@ -95,9 +108,9 @@ class RowContext:
         tries = 0
         try:
             while True:
-                if self.batch.cancelled.is_set():
-                    raise Cancelled("the batch was cancelled")
-                self.batch.space.wait(self.batch.cancelled.is_set)
+                if self.is_cancelled():
+                    raise Cancelled("the row was cancelled")
+                self.batch.space.wait(self.is_cancelled)
                 try:
                     return cast(T, function(*args, **kwargs))
                 except Exception as error:
@@ -110,8 +123,9 @@ class RowContext:
                     else:
                         log.warning("another try, after: %s", error)
         finally:
-            self.stages_ms[name] = (time.monotonic_ns() - began) // 1_000_000
-            log.info("%s took %.2f s", name, self.stages_ms[name] / 1000)
+            took_ms = (time.monotonic_ns() - began) // 1_000_000
+            self.stages_ms[name] = self.stages_ms.get(name, 0) + took_ms
+            log.info("%s took %.2f s", name, took_ms / 1000)
             row_now.reset(token)
 
     def keep_inputs(self) -> None:
@@ -126,6 +140,7 @@ class RowContext:
             portrait=keep(job.portrait, job.portrait_sha256),
             audio=job.audio and keep(job.audio, job.audio_sha256),
             driving_video=job.driving_video and keep(job.driving_video, job.driving_sha256),
+            lexicon=job.lexicon and keep(job.lexicon, job.lexicon_sha256),
         )
 
     def set_plan(self, speech: Speech, segments: tuple[Segment, ...]) -> None:
@@ -135,7 +150,12 @@ class RowContext:
         self.key = digest_of(
             "video", FINISHING_VERSION, self.batch.settings, _row_settings(self.job), _speech_digest(speech), *keys
         )
-        self.batch.journal.write(VideoPlanned(self.job.id, len(segments), speech.frames))
+        self.batch.journal.write(VideoPlanned(self.job.id, len(segments), speech.frames, tuple(self._inputs())))
+
+    def _inputs(self) -> Iterator[str]:
+        job, files = self.job, json.loads(self.batch.settings).get("files", {})
+        digests = (job.portrait_sha256, job.audio_sha256, job.driving_sha256, job.lexicon_sha256, *files.values())
+        return (digest for digest in digests if digest)
 
     def video_ended(
         self, outcome: Outcome, finished: Finished | None = None, clips: tuple[Clip, ...] = ()
@@ -166,9 +186,14 @@ class RowContext:
             segments_rendered=sum(not clip.reused for clip in clips),
             render_ms=sum(clip.render_ms for clip in clips),
             stages_ms=dict(self.stages_ms),
-            measured=dict(finished.measured) if finished else {},
+            measured=_measured(job, finished) if finished else {},
             notes=finished.notes if finished else (),
             sha256=finished.sha256 if finished else "",
+            portrait=str(self.named.portrait),
+            audio=str(self.named.audio or ""),
+            driving_video=str(self.named.driving_video or ""),
+            lexicon=str(self.named.lexicon or ""),
+            key=self.key,
         )
 
     def segments_ended(self, clips: Sequence[Clip]) -> Iterator[SegmentEnded]:
@@ -247,6 +272,20 @@ def _speech_digest(speech: Speech) -> str:
     return digest_of(digest_file(speech.wav), repr((speech.words, speech.chapters, speech.language, speech.unspoken)))
 
 
+def _measured(job: Job, finished: Finished) -> dict[str, float]:
+    """What was measured, and the length of a script that was synthesised: voices have their own pace."""
+    return {**finished.measured, **({"script_characters": float(len(job.script))} if not job.audio else {})}
+
+
 def _settings(job: Job) -> dict[str, object]:
     gates = {"audio_gate": job.audio_gate, "motion_gate": job.motion_gate}
-    return {"preset": job.preset, "voice": job.voice, "face_box": job.face_box, **gates}
+    return {
+        "preset": job.preset,
+        "quality": job.quality,
+        "voice": job.voice,
+        "face_box": job.face_box,
+        "lexicon_sha256": job.lexicon_sha256,
+        "head_movement": job.head_movement,
+        "denoise": job.denoise,
+        **gates,
+    }

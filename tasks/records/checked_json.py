@@ -42,6 +42,19 @@ def loads(text: str | bytes, required: bool = False) -> dict[str, object]:
     return facts
 
 
+def check(text: str | bytes, indent: int | None = None) -> dict[str, object]:
+    """The object, without its checksum, if the text is what `dumps` has written, to the last byte.
+
+    Raises:
+        DamagedJson: It is not; also where `loads` would read the same.
+    """
+    facts = loads(text, required=True)
+    data = text if isinstance(text, bytes) else text.encode()
+    if dumps(facts, indent).encode() != data:
+        raise DamagedJson("it is not what was written, though it reads the same")
+    return facts
+
+
 def _checksum(facts: Mapping[str, object]) -> str:
     """As it would be after reading the text back: tuples are lists there, and keys are text."""
     canonical = json.dumps(facts, sort_keys=True, separators=(",", ":"))

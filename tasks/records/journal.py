@@ -9,14 +9,16 @@ import logging
 import os
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Self
+from typing import Any, Self, get_args
 
 from tasks.errors import BadInput
-from tasks.job import Attempt, Outcome
+from tasks.job import Attempt, Outcome, Verdict
 from tasks.records import checked_json
+from tasks.records.orders import Order
 from tasks.records.space import DiskSpace, is_no_space
 
 log = logging.getLogger(__name__)
@@ -37,15 +39,35 @@ class BatchStarted:
     """Id and title of every row, in the order of the manifest."""
     flow_run: str = ""
     """The id of Prefect's run, empty where there is none."""
+    command: str = ""
+    """What the driver was called with, to be typed again; empty where another program called it."""
+    reserve_bytes: int = 0
+    """What must stay free on the workspace's disk: with less, everything waits."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerStarted:
+    """A worker holds its renderer. Attempts name it by its address, which a later worker may have again."""
+
+    address: str
+    host: str
+    device: str
+    versions: dict[str, str]
+    started_ms: int
 
 
 @dataclass(frozen=True, slots=True)
 class VideoPlanned:
-    """A row's segments are known."""
+    """A row's segments are known.
+
+    Attributes:
+        inputs: Digests of the copies in the store that it is made from.
+    """
 
     job_id: str
     segments: int
     frames: int
+    inputs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +101,27 @@ class SegmentEnded:
     error: str = ""
 
 
+VIDEO = -1
+"""The index, in `Checked`, of a finished video."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A segment, or a finished video, was measured and judged. Frames are those of the video."""
+
+    job_id: str
+    index: int
+    verdicts: tuple[Verdict, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class VideoEnded:
     """A row is finished and verified, or failed. This is the row of the `videos` table.
 
     Attributes:
+        portrait, audio, driving_video, lexicon: The files' absolute paths when they were checked; empty where there is
+            none.
+        key: Of the finished video in the store; empty where the row failed before it was planned.
         path: The MP4, relative to the workspace.
         settings: What the pixels and captions were made with, as JSON.
         render_ms: Worker time that this video cost: found segments cost nothing.
@@ -122,6 +160,19 @@ class VideoEnded:
     error_class: str = ""
     error: str = ""
     files: dict[str, str] = field(default_factory=dict)
+    portrait: str = ""
+    audio: str = ""
+    driving_video: str = ""
+    lexicon: str = ""
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderTaken:
+    """The driver obeys an order from here on."""
+
+    order: Order
+    taken_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,24 +181,71 @@ class BatchEnded:
 
     Attributes:
         error: Why it ended before every row was tried; empty otherwise.
+        cancelled: Rows that are not done because somebody cancelled them.
     """
 
     ended_ms: int
     done: int
     failed: int
     error: str = ""
+    cancelled: int = 0
 
 
-Event = BatchStarted | VideoPlanned | AttemptStarted | Attempt | SegmentEnded | VideoEnded | BatchEnded
-KINDS: dict[str, type[Event]] = {
-    kind.__name__: kind
-    for kind in (BatchStarted, VideoPlanned, AttemptStarted, Attempt, SegmentEnded, VideoEnded, BatchEnded)
-}
+@dataclass(frozen=True, slots=True)
+class BatchSuspended:
+    """The driver has left the batch to a later run, which goes on with it.
+
+    Attributes:
+        reason: Such as the end of a night's window.
+    """
+
+    suspended_ms: int
+    reason: str
+
+
+Event = (
+    BatchStarted
+    | WorkerStarted
+    | VideoPlanned
+    | AttemptStarted
+    | Attempt
+    | SegmentEnded
+    | Checked
+    | VideoEnded
+    | OrderTaken
+    | BatchSuspended
+    | BatchEnded
+)
+KINDS: dict[str, type[Event]] = {kind.__name__: kind for kind in get_args(Event)}
 
 
 def path_of(ledger: Path, batch_id: str) -> Path:
     """Where a batch's journal lies."""
     return ledger / "journal" / f"{batch_id}.jsonl"
+
+
+def _workspace_lock(ledger: Path) -> int:
+    """A handle of the file whose lock every driver shares, and `all_ended` holds alone."""
+    ledger.mkdir(parents=True, exist_ok=True)
+    return os.open(ledger / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+
+
+@contextmanager
+def all_ended(ledger: Path) -> Iterator[None]:
+    """No batch of this workspace runs, and none can begin meanwhile.
+
+    Raises:
+        BadInput: A batch runs.
+    """
+    handle = _workspace_lock(ledger)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise BadInput("a batch of this workspace is being rendered", "Wait until it has ended.") from error
+        yield
+    finally:
+        os.close(handle)
 
 
 class Journal:
@@ -159,7 +257,7 @@ class Journal:
         space: Of the disk that the journal is on: when it is full, `write` waits.
 
     Raises:
-        BadInput: When another process is writing it.
+        BadInput: When another process is writing it, or removes what the workspace needs no more.
     """
 
     def __init__(
@@ -173,11 +271,17 @@ class Journal:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._on_event, self._space = on_event, space or DiskSpace(self.path.parent)
         self._guard = threading.Lock()
+        self._workspace = _workspace_lock(ledger)
+        try:
+            fcntl.flock(self._workspace, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(self._workspace)
+            raise BadInput("`actalker gc` is clearing this workspace", "Wait until it has ended.") from error
         self._handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
         try:
             fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            os.close(self._handle)
+            self.__exit__()
             problem = f"batch {batch_id} is being rendered by another process"
             raise BadInput(problem, "Wait for it; `actalker status` shows how far it is.") from error
         _cut_torn_line(self._handle)
@@ -216,6 +320,7 @@ class Journal:
 
     def __exit__(self, *_: object) -> None:
         os.close(self._handle)
+        os.close(self._workspace)
 
 
 def is_being_written(path: Path) -> bool:
@@ -229,46 +334,73 @@ def is_being_written(path: Path) -> bool:
 
 
 def replay(path: Path, on_damage: Callable[[str], None] = log.warning) -> Iterator[Event]:
-    """The events of a journal, oldest first, without a last line that a crash tore.
+    """The events of a journal, oldest first. See `Reader.new`."""
+    return Reader(path, on_damage).new()
 
-    A line that cannot be read is passed over, and so are events and fields that a newer version wrote.
 
-    Args:
+@dataclass
+class Reader:
+    """Reads a journal, also while it grows.
+
+    Attributes:
         on_damage: Called with a sentence for each line that cannot be read.
+        offset, number: How many bytes and lines have been read.
+        checked: Whether a line has had a checksum: no later version leaves it out.
     """
-    checked = False
-    with path.open("rb") as file:
-        for number, line in enumerate(file, 1):
-            if not line.endswith(b"\n"):
-                return
-            checked = checked or bool(_CHECKED_LINE.search(line))
-            try:
-                event = _event(line, checked)
-            except (TypeError, KeyError, ValueError) as error:
-                on_damage(f"{path.name}, line {number} is damaged and left out: {error}")
-                continue
-            if event is not None:
-                yield event
+
+    path: Path
+    on_damage: Callable[[str], None] = log.warning
+    offset: int = 0
+    number: int = 0
+    checked: bool = False
+
+    def new(self) -> Iterator[Event]:
+        """The events since the last call, without a last line that has no end: a crash tore it, or it is being written.
+
+        A line that cannot be read is passed over, and so are events and fields that a newer version wrote.
+        """
+        with self.path.open("rb") as file:
+            file.seek(self.offset)
+            for line in file:
+                if not line.endswith(b"\n"):
+                    return
+                self.offset, self.number = self.offset + len(line), self.number + 1
+                self.checked = self.checked or bool(_CHECKED_LINE.search(line))
+                try:
+                    event = event_of(checked_json.loads(line, required=self.checked))
+                except (TypeError, KeyError, ValueError) as error:
+                    self.on_damage(f"{self.path.name}, line {self.number} is damaged and left out: {error}")
+                    continue
+                if event is not None:
+                    yield event
 
 
-def _event(line: bytes, checked: bool) -> Event | None:
-    """A line's event; None for one that this version does not know.
+def event_of(facts: dict[str, object]) -> Event | None:
+    """An event from its fields and its name as `event`; None for one that this version does not know.
 
-    Args:
-        checked: Whether a line before it, or this one, has a checksum: no later version leaves it out.
+    Raises:
+        TypeError, KeyError, ValueError: The fields are not those of such an event.
     """
-    facts = checked_json.loads(line, required=checked)
     kind = KINDS.get(str(facts["event"]))
     known = {field.name for field in fields(kind)} if kind else set()
     facts = {name: fact for name, fact in facts.items() if name in known}
     # JSON has no tuples and no enums.
     if "rows" in facts:
         facts["rows"] = tuple((row[0], row[1]) for row in facts["rows"])  # type: ignore[attr-defined]
-    if "notes" in facts:
-        facts["notes"] = tuple(facts["notes"])  # type: ignore[arg-type]
+    for name in {"notes", "inputs"} & facts.keys():
+        facts[name] = tuple(facts[name])  # type: ignore[arg-type]
+    if "order" in facts:
+        facts["order"] = Order.of(facts["order"])  # type: ignore[arg-type]
+    if "verdicts" in facts:
+        facts["verdicts"] = tuple(map(_verdict, facts["verdicts"]))  # type: ignore[call-overload]
     if "outcome" in facts:
         facts["outcome"] = Outcome(str(facts["outcome"]))
     return kind(**facts) if kind else None  # type: ignore[arg-type]
+
+
+def _verdict(facts: Mapping[str, Any]) -> Verdict:
+    known = {field.name for field in fields(Verdict)}
+    return Verdict(**{name: fact for name, fact in facts.items() if name in known})
 
 
 def _cut_torn_line(handle: int) -> None:

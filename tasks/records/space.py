@@ -46,7 +46,7 @@ class DiskSpace:
 
     def __init__(self, folder: Path, reserve_bytes: int | None = None, pause_s: float = PAUSE_S) -> None:
         self._folder, self._pause_s = folder, pause_s
-        self._reserve = _configured_bytes() if reserve_bytes is None else reserve_bytes
+        self.reserve_bytes = _configured_bytes() if reserve_bytes is None else reserve_bytes
         self._closed = threading.Event()
         self._checked_until = 0.0
         self._enough = True
@@ -56,7 +56,7 @@ class DiskSpace:
         now = time.monotonic()
         if now >= self._checked_until:
             self._checked_until = now + CHECK_EVERY_S
-            self._enough = shutil.disk_usage(self._folder).free >= self._reserve
+            self._enough = shutil.disk_usage(self._folder).free >= self.reserve_bytes
         return self._enough
 
     def found_full(self) -> None:

@@ -8,6 +8,7 @@ DIR/
   store/locks/                        which owners are alive
   store/damaged/                      what was found damaged, moved aside
   videos/<batch>/<id>/                what the customer collects: links into the store
+  videos/<batch>/results.csv          the manifest with what became of each row
   batches/<batch>/                    the batch's log and the scratch folders of its rows
   ledger/                             the record (tasks/records/journal.py, tasks/records/ledger.py)
 """
@@ -34,6 +35,9 @@ CLIP_SUFFIX = ".avi"
 
 RECORD_SUFFIX = ".record.json"
 """Of the file in every finished video's folder that says what the video was made from; it is written last."""
+
+RESULTS = "results.csv"
+"""Beside the folders of a batch's videos: the manifest with what became of each row."""
 
 log = logging.getLogger(__name__)
 
@@ -91,8 +95,11 @@ def publish(temporary: Path, target: Path) -> Path:
 def write_text(target: Path, text: str) -> Path:
     """Write a small text file atomically."""
     temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
-    temporary.write_text(text, encoding="utf-8")
-    return publish(temporary, target)
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        return publish(temporary, target)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +143,11 @@ class Store:
         return self.root / "store" / "videos"
 
     @property
+    def inputs(self) -> Path:
+        """Copies of the customer's files."""
+        return self.root / "store" / "inputs"
+
+    @property
     def scratch(self) -> Path:
         """Work in flight."""
         return self.root / "store" / "tmp"
@@ -162,9 +174,14 @@ class Store:
         """A row's scratch folder."""
         return self.batch(batch_id) / "work" / job_id
 
+    @property
+    def videos(self) -> Path:
+        """What customers collect: a folder for each batch."""
+        return self.root / "videos"
+
     def video(self, batch_id: str, job_id: str) -> Path:
         """The folder that the customer opens."""
-        return self.root / "videos" / batch_id / job_id
+        return self.videos / batch_id / job_id
 
     def temporary(self, suffix: str) -> Path:
         """A name that nothing has, in the store's file system, which says which process owns it. Nothing is made."""
@@ -183,7 +200,7 @@ class Store:
     def sweep(self) -> int:
         """Remove what dead processes left in the scratch folder. Returns how many entries went."""
         left: dict[str, list[Path]] = {}
-        for path in (*self.scratch.iterdir(), *self._locks.iterdir()):
+        for path in (*_entries(self.scratch), *_entries(self._locks)):
             left.setdefault(owner_lock.owner_of(path), []).append(path)
         swept = 0
         for owner, paths in left.items():
@@ -202,7 +219,7 @@ class Store:
         """
         kept = self._kept.get((sha256, path.name))
         if kept is None:
-            kept = _sharded(self.root / "store" / "inputs", sha256, "") / path.name
+            kept = _sharded(self.inputs, sha256, "") / path.name
             if kept.exists() and digest_file(kept) != sha256:
                 self.set_aside(kept, "its bytes are not what its digest says")
             if not kept.exists():
@@ -337,6 +354,14 @@ def _difference(folder: Path, files: Mapping[str, str]) -> str:
     return ""
 
 
+def _entries(folder: Path) -> list[Path]:
+    """What is in a folder; nothing, when somebody has removed it."""
+    try:
+        return list(folder.iterdir())
+    except FileNotFoundError:
+        return []
+
+
 def _sharded(folder: Path, key: str, suffix: str) -> Path:
     """Two digits of the key as a folder: a million clips do not share one."""
     return folder / key[:2] / f"{key}{suffix}"
@@ -345,8 +370,10 @@ def _sharded(folder: Path, key: str, suffix: str) -> Path:
 def _link(source: Path, target: Path) -> None:
     temporary = target.with_name(f".{uuid.uuid4().hex}")
     try:
-        os.link(source, temporary)
-    except OSError:
-        shutil.copy2(source, temporary)
-    temporary.rename(target)
-    temporary.unlink(missing_ok=True)  # a rename onto another link of the same file leaves both names
+        try:
+            os.link(source, temporary)
+        except OSError:
+            shutil.copy2(source, temporary)
+        temporary.rename(target)
+    finally:
+        temporary.unlink(missing_ok=True)  # also after a rename onto another link of the same file

@@ -5,6 +5,7 @@ It works on the planes of the lossless file, yuv420p: half the samples of RGB, a
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -17,10 +18,8 @@ from numpy.typing import NDArray
 from tasks.job import OVERLAP_FRAMES, Job, Segment
 from tasks.picture.portrait import FaceBox, portrait_of
 from tasks.renderers.meter import Meter, Plane, voice_levels
+from tasks.renderers.renderer import Renderer
 from tasks.renderers.segment_audio import read_sound
-
-VERSION = "still-2"
-"""Raise it with every change of the pixels: it is part of the key of every clip."""
 
 ZOOM = 0.035
 """How much closer the camera comes at the middle of a long segment."""
@@ -32,23 +31,47 @@ SPARE = 1.06
 """The portrait is kept this much larger than the picture: moving closer enlarges nothing."""
 
 
-class StillRenderer:
-    """See `tasks.renderers.renderer.Renderer`."""
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What a segment's frames are made of.
 
-    def render(self, job: Job, segment: Segment, cancelled: Callable[[], bool]) -> Iterator[av.VideoFrame]:
-        """Yield frames in yuv420p. One takes less than a millisecond: the caller's look at the flag is enough."""
+    Attributes:
+        portrait: See `spare_portrait`.
+        levels: Of the voice, one a frame.
+        size: Width and height of the picture.
+    """
+
+    segment: Segment
+    portrait: tuple[Plane, Plane, Plane]
+    levels: NDArray[np.float64]
+    size: tuple[int, int]
+
+
+class StillRenderer(Renderer[Scene, av.VideoFrame]):
+    """See `tasks.renderers.renderer.Renderer`. A frame takes less than a millisecond."""
+
+    def prepare(self, job: Job, segment: Segment) -> Scene:
+        """Read the portrait and the sound."""
         size = job.width, job.height
         portrait = spare_portrait(job.portrait, *size, job.face_box, job.portrait_sha256)
+        return Scene(segment, portrait, voice_levels(read_sound(segment)), size)
+
+    def draw(self, prepared: Scene, cancelled: Callable[[], bool]) -> Iterator[av.VideoFrame]:
+        """Yield frames in yuv420p. The caller's look at the flag, at every frame, is enough."""
+        size, portrait = prepared.size, prepared.portrait
         meter = Meter(*size)
-        levels = voice_levels(read_sound(segment))
-        for index, view in enumerate(camera(segment, job.width, job.height)):
+        for index, view in enumerate(camera(prepared.segment, *size)):
             frame = av.VideoFrame(*size, "yuv420p")
             luma, *chroma = planes(frame)
             _shoot(portrait[0], view, luma)
             for source, plane in zip(portrait[1:], chroma, strict=True):
                 _shoot(source, _halved(view), plane)
-            meter.draw(luma, (chroma[0], chroma[1]), levels[index])
+            meter.draw(luma, (chroma[0], chroma[1]), prepared.levels[index])
             yield frame
+
+    def finish(self, prepared: Scene, parts: Iterator[av.VideoFrame]) -> Iterator[av.VideoFrame]:
+        """The frames as they were drawn."""
+        return parts
 
 
 def planes(frame: av.VideoFrame) -> list[Plane]:

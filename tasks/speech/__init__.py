@@ -12,9 +12,17 @@
     english.py      the rules of English
     german.py       the rules of German
     numerals.py     numbers as words
+    lexicon.py      pronunciation files: how words are said that voices get wrong
     voice.py        voices: words to sound with a time for each word
+    hibari.py       hibari, the neural voice for English that is always there
+    kokoro.py       Kokoro, five neural voices of an optional extra
+    pronounce.py    words to phonemes
+    ipa.py          phonemes in the International Phonetic Alphabet, and as networks take them
+    neural.py       what neural voices share: long sentences in pieces, durations to times
+    onnx.py         ONNX models: checked, on one thread
     espeak.py       espeak-ng
     piper.py        Piper voices
+    catalogue.py    which voices there are
     align.py        forced alignment: where the words of a script are in a recording
     fit.py          how well a sentence fits where it was laid, and how well it has to
     dtw.py          dynamic time warping, for the alignment

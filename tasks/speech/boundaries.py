@@ -2,9 +2,11 @@
 German ordinal. It goes over what sentencex has cut.
 """
 
+import logging
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 from typing import Final
 
 from sentencex import segment
@@ -12,6 +14,9 @@ from sentencex import segment
 from tasks.speech.german import BEGINS_SENTENCE, MONARCHS, MONTHS, QUEENS
 from tasks.speech.rules import words
 
+log = logging.getLogger(__name__)
+
+_SPACES: Final = re.compile(r"[^\S\n\r]")
 _STOP: Final = re.compile(r"\. (?=\S)")
 _FIRST_WORD: Final = re.compile(r"[\"'“‘„»«(]*([\w-]+)")
 
@@ -51,7 +56,7 @@ def segments(text: str, code: str) -> Iterator[str]:
         code: The language, two letters.
     """
     language = _LANGUAGES.get(code)
-    pieces: Sequence[str] = list(segment(code, text))
+    pieces = _pieces(text, code)
     if language is None:
         yield from pieces
         return
@@ -63,6 +68,20 @@ def segments(text: str, code: str) -> Iterator[str]:
         pending += piece
     if pending:
         yield pending
+
+
+def _pieces(text: str, code: str) -> Sequence[str]:
+    """What sentencex makes of a text. It panics over no-break spaces in some languages, so it sees plain ones."""
+    plain = _SPACES.sub(" ", text)
+    try:
+        cut = list(segment(code, plain))
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":  # which is no Exception
+            raise
+        log.warning("sentences in %s are found as in English: %s", code, error)
+        cut = list(segment("en", plain))
+    ends = list(accumulate(map(len, cut), initial=0))
+    return [text[start:end] for start, end in pairwise(ends)]
 
 
 def _cut(text: str, language: _Boundaries) -> Iterator[str]:

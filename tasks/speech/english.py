@@ -303,7 +303,7 @@ def _counts() -> tuple[Rule, ...]:
 def _date(day: int, month: int, year: str, day_first: bool) -> Parts:
     number = int(year) if len(year) == 4 else int(year) + (2000 if int(year) < _THIS_CENTURY else 1900)
     named, numbered = _MONTHS[month - 1], _NUMERALS.ordinal(day)
-    return [*((f"{numbered} of", f"{named},") if day_first else (named, f"{numbered},")), _NUMERALS.year(number)]
+    return [*((f"the {numbered} of", f"{named},") if day_first else (named, f"{numbered},")), _NUMERALS.year(number)]
 
 
 def _month_day(match: Match) -> Parts:
@@ -314,8 +314,9 @@ def _month_day(match: Match) -> Parts:
 def _day_month(match: Match) -> Parts:
     """3 May 2024, 3rd of May."""
     month = f"{_month(match)}{match['comma'] or ''}"
+    has_article = match["of"] or match.string[: match.start()].rstrip().lower().endswith("the")
     return [
-        _day(match),
+        _day(match) if has_article else f"the {_day(match)}",
         *(["of", month] if match["of"] else [f"of {month}"]),
         *([_year(match)] if match["year"] else []),
     ]

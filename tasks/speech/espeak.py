@@ -13,13 +13,16 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Final
 
 import espeakng_loader
 import numpy as np
 from numpy.typing import NDArray
+
+MEGABYTES: Final = 20
+"""Of the package, for all its voices."""
 
 _OUTPUT_SYNCHRONOUS: Final = 2
 _INITIALIZE_PHONEME_EVENTS: Final = 0x0001
@@ -30,6 +33,7 @@ _RATE: Final = 1
 _EVENT_LIST_END, _EVENT_WORD, _EVENT_PHONEME = 0, 1, 7
 _PAUSE: Final = "_"
 _SEPARATOR: Final = "_"
+_IPA, _TIED = 0x02, 0x80
 
 _WITHOUT_DICTIONARY: Final = {"fo", "kaa", "xex"}
 """Voices that espeakng-loader 0.2.4 lists, but whose dictionaries it does not carry: they spell every word."""
@@ -119,28 +123,51 @@ def read(text: str, voice: str, words_per_minute: int) -> Reading:
     return Reading(np.frombuffer(bytes(pcm), dtype="<i2").astype(np.int16), rate, tuple(events))
 
 
-def phonemes(words: Sequence[str], voice: str) -> tuple[tuple[str, ...], ...]:
-    """How each word is pronounced on its own, in espeak's mnemonics (`espeak -x`), stress marks included."""
+@lru_cache(maxsize=4096)
+def phonemes(words: tuple[str, ...], voice: str) -> tuple[tuple[str, ...], ...]:
+    """How each word is pronounced on its own, in espeak's mnemonics (`espeak -x`), stress marks included.
+
+    Kept, because a few are asked for again and again: "of the", "I am".
+    """
     with _library(voice) as (library, _):
-        library.espeak_TextToPhonemes.restype = ctypes.c_char_p
         return tuple(_phonemes(library, word) for word in words)
+
+
+def ipa(texts: Sequence[str], voice: str) -> tuple[str, ...]:
+    """How each text is pronounced, in IPA with ties (`t͡ʃ`); a space between words, as espeak-ng joins them."""
+    mode = _IPA | _TIED | ord("\u0361") << 8
+    with _library(voice) as (library, _):
+        return tuple(" ".join(" ".join(_clauses(library, text, mode)).split()) for text in texts)
 
 
 @cache
 def languages() -> dict[str, str]:
     """Every language that there is a voice for, `af` to `yue`, and the best voice of each as `read` takes it."""
+    best = {language: voice for language, _, voice, _ in sorted(_voices(), reverse=True)}
+    return {language: best[language] for language in sorted(best) if language not in _WITHOUT_DICTIONARY}
+
+
+@cache
+def names() -> dict[str, str]:
+    """The name of each voice of `languages()` in English: `English (America)`."""
+    return {voice: name for _, _, voice, name in _voices()}
+
+
+@cache
+def _voices() -> tuple[tuple[str, int, str, str], ...]:
+    """Language, rank for it (the lower the better), voice, and the voice's name."""
     with _library(None) as (library, _):
         library.espeak_ListVoices.restype = ctypes.POINTER(ctypes.POINTER(_Voice))
         listed = library.espeak_ListVoices(None)
-        found: list[tuple[str, int, str]] = []
+        found: list[tuple[str, int, str, str]] = []
         index = 0
         while listed[index]:
             voice = listed[index].contents
             ranks = _languages(voice.languages)
-            found += [(language.lower(), rank, voice.identifier.decode()) for language, rank in ranks]
+            identifier, name = voice.identifier.decode(), voice.name.decode()
+            found += [(language.lower(), rank, identifier, name) for language, rank in ranks]
             index += 1
-    best = {language: voice for language, _, voice in sorted(found, reverse=True)}
-    return {language: best[language] for language in sorted(best) if language not in _WITHOUT_DICTIONARY}
+    return tuple(found)
 
 
 @cache
@@ -185,13 +212,19 @@ def _events(event: "ctypes._Pointer[_Event]") -> Iterator[Event]:
 
 
 def _phonemes(library: ctypes.CDLL, word: str) -> tuple[str, ...]:
-    buffer = ctypes.create_string_buffer(word.encode())
-    position = ctypes.c_void_p(ctypes.addressof(buffer))
-    found: list[str] = []
-    while position.value:
-        clause = library.espeak_TextToPhonemes(ctypes.byref(position), _CHARS_UTF8, ord(_SEPARATOR) << 8)
-        found += (clause or b"").decode().replace(" ", _SEPARATOR).split(_SEPARATOR)
+    clauses = _clauses(library, word, ord(_SEPARATOR) << 8)
+    found = [phoneme for clause in clauses for phoneme in clause.replace(" ", _SEPARATOR).split(_SEPARATOR)]
     return tuple(phoneme for phoneme in found if phoneme)
+
+
+def _clauses(library: ctypes.CDLL, text: str, mode: int) -> Iterator[str]:
+    """How the clauses of a text are pronounced. `mode` is that of `espeak_TextToPhonemes`."""
+    library.espeak_TextToPhonemes.restype = ctypes.c_char_p
+    buffer = ctypes.create_string_buffer(text.encode())
+    position = ctypes.c_void_p(ctypes.addressof(buffer))
+    while position.value:
+        clause = library.espeak_TextToPhonemes(ctypes.byref(position), _CHARS_UTF8, mode)
+        yield (clause or b"").decode()
 
 
 def _languages(address: int) -> Iterator[tuple[str, int]]:

@@ -74,6 +74,11 @@ def likelier(text: str, language: str) -> str:
     return best if best not in like and probabilities[best] >= max(_LEAST_PROBABILITY, _ODDS * own) else ""
 
 
+def alike(one: str, other: str) -> bool:
+    """Whether two languages are the same, or their written texts nearly are."""
+    return other in _like(one)
+
+
 def _probabilities(text: str) -> dict[str, float]:
     """How probable each language is, judged by the beginning of the text."""
     found: dict[str, float] = {}

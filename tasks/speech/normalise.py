@@ -37,13 +37,17 @@ class _Claim:
     said: tuple[str, ...]
 
 
-def normalise(words: Sequence[str], language: str) -> tuple[str, ...]:
-    """What is said for each word of a sentence, punctuation kept. No result is empty."""
+def normalise(words: Sequence[str], language: str, first: Sequence[Rule] = ()) -> tuple[str, ...]:
+    """What is said for each word of a sentence, punctuation kept. No result is empty.
+
+    Args:
+        first: Rules that go before the language's own: those of a pronunciation file.
+    """
     plain = [_pronounceable(word) for word in words]
     sentence = _Sentence(plain)
     spoken = [""] * len(plain)
     end = 0
-    for claim in sentence.claims(_rules(language)):
+    for claim in sentence.claims((*first, *_rules(language))):
         sentence.keep(end, claim.start, spoken)
         for place, said in enumerate(claim.said, sentence.word_at(claim.start)):
             spoken[place] += said

@@ -4,12 +4,19 @@ import importlib.util
 import json
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tasks.errors import BadInput
+
+REMEDY: Final = "pip install 'actalker-batch[piper]'"
+
+
+def is_here() -> bool:
+    """Whether the extra is installed."""
+    return importlib.util.find_spec("piper") is not None
 
 
 def language_of(model: Path) -> str:
@@ -24,8 +31,8 @@ def language_of(model: Path) -> str:
             raise BadInput(
                 f"voice {str(model)!r}: {path.name!r} is missing; a Piper voice is both .onnx and .onnx.json"
             )
-    if importlib.util.find_spec("piper") is None:
-        raise BadInput(f"voice {str(model)!r} needs Piper: pip install 'actalker-batch[piper]'")
+    if not is_here():
+        raise BadInput(f"voice {str(model)!r} needs Piper: {REMEDY}")
     try:
         language = json.loads(config.read_text(encoding="utf-8"))["espeak"]["voice"]
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from actalker.network import UNet
 from actalker.network.pcm import PCM
-from actalker.sampling import Guidance, Sampling, Scene, _passes, advance, windows
+from actalker.sampling import Guidance, Sampling, Scene, advance, windows
+from actalker.sampling.loop import _passes
 
 
 class StraightforwardPCM(PCM):
@@ -41,8 +42,8 @@ def straightforward(unet: UNet) -> UNet:
 def denoise_with_four_passes(unet: UNet, scene: Scene, noise: Tensor, sampling: Sampling) -> Tensor:
     """`denoise`, but every pass is run, also those behind closed gates, whose results are known to be equal."""
     total = sampling.total(scene.frames)
-    levels = _passes(replace(scene, gates=(True, True)), Guidance(2.0, (7.5, 3.0)), total)
-    gates = torch.tensor([scene.gates])
+    levels = _passes(unet, scene, total)
+    weights = Guidance(2.0, (7.5, 3.0)).passes((True, True))
     sigmas = sampling.schedule.sigmas(sampling.steps)
     x = scene.reference * sampling.latent_scale + sigmas[0] * noise
     for step in range(sampling.steps):
@@ -51,16 +52,11 @@ def denoise_with_four_passes(unet: UNet, scene: Scene, noise: Tensor, sampling: 
         time = torch.full((1,), 0.25 * math.log(sigmas[step]))
         for window in windows(total, sampling, step * sampling.shift % sampling.window):
             v = torch.zeros_like(x[window])
-            for one in levels:
-                known = one.conditions
-                known = replace(
-                    known,
-                    gates=gates,
-                    identity=known.identity[:, window],
-                    signals=tuple(signal[:, window] for signal in known.signals),
-                )
+            for level, weight in weights:
+                one = levels[level]
+                known = replace(one.conditions.window(torch.tensor(window)), regions=None)
                 sample = torch.cat([x[window] * scale, one.reference.expand_as(x[window])], dim=1)
-                v += one.weight * unet(sample[None], time, known)[0]
+                v += weight * unet(sample[None], time, known)[0]
             clean[window] += x[window] * scale**2 - v * (sigmas[step] * scale)
             seen[window] += 1
         x = advance(x, clean / seen, None, sigmas=sigmas, step=step, solver="euler")

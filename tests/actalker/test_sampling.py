@@ -27,6 +27,7 @@ from actalker.sampling import (
 from tests.actalker.network.scenes import FRAME, conditions, network
 from tests.actalker.rounding import HALF_UNIT, rounding_of
 from tests.actalker.weights_by_rule import DATA, fill, noise, relative_error, results, shapes, weight
+from tests.card import moved, on_every_device
 
 pytestmark = pytest.mark.numeric
 
@@ -92,19 +93,22 @@ PORTRAIT = torch.zeros(3, 1, 1)  # the published decoder does not look at it
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_the_whole_loop_gives_the_published_latents(case, unet, reference):
+@on_every_device
+def test_the_whole_loop_gives_the_published_latents(case, device, unet, reference):
     clip, sampling = scene(case, reference), settings(case)
     total = sampling.total(clip.frames)
     start = noise(f"pipe.{case}.latents", (total, 4, 16, 24))
-    result = denoise(unet, clip, start, sampling)
+    result = denoise(unet.to(device), moved(clip, device), start.to(device), sampling)
     guided = math.hypot(*(weight for _, weight in sampling.guidance.passes(clip.gates)))  # so do its roundings grow
     assert relative_error(result[None], results("sampling")[f"{case}.latents"]) < guided * rounding_of(unet)
 
 
-def test_decoded_frames_are_the_published_ones(vae):
+@on_every_device
+def test_decoded_frames_are_the_published_ones(vae, device):
     truth = results("sampling")
     latents = truth["both.latents"][0, :4] / 50
-    (frames,) = decode(vae, latents, PORTRAIT)
+    (frames,) = decode(vae.to(device), latents.to(device), PORTRAIT.to(device))
+    vae.cpu()
     assert relative_error(frames.transpose(0, 1)[None], truth["decoded"]) < rounding_of(vae.model)
 
 
@@ -205,8 +209,9 @@ def test_progress_and_cancel():
     assert len(asked) == 3, "two windows of the first step, then the first of the second"
 
 
-def test_a_closed_gate_makes_the_whole_result_independent_of_its_signal():
-    unet, clip, start = network(FRAME), small_scene(), torch.randn(6, 4, 8, 8)
+@on_every_device
+def test_a_closed_gate_makes_the_whole_result_independent_of_its_signal(device):
+    unet, clip, start = network(FRAME).to(device), moved(small_scene(), device), torch.randn(6, 4, 8, 8).to(device)
     other = replace(clip, signals=(clip.signals[0], torch.full_like(clip.signals[1], float("nan"))))
     assert torch.equal(denoise(unet, clip, start, SMALL), denoise(unet, other, start, SMALL))
     louder = replace(clip, signals=(clip.signals[0] + 1, clip.signals[1]))
@@ -218,6 +223,9 @@ class PerfectModel:
 
     def __init__(self, clean, prediction):
         self.clean, self.prediction = clean, prediction
+
+    def prepared(self, known, size):
+        return known
 
     def __call__(self, sample, timestep, known):
         sigma = float(torch.exp(4 * timestep))
@@ -253,6 +261,7 @@ def test_at_temperature_zero_nothing_is_left_to_chance():
 
 
 def test_noise_of_the_wrong_length_is_refused(unet, reference):
+    unet.cpu()
     clip, sampling = scene("both", reference), settings("both")
     with pytest.raises(ValueError, match=r"noise has shape \(7, 4, 16, 24\), expected \(11, 4, 16, 24\)"):
         denoise(unet, clip, torch.randn(7, 4, 16, 24), sampling)

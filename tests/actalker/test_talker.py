@@ -117,6 +117,10 @@ def test_motion_alone_needs_no_sound(talker, scene):
     assert talker.generate(scene[0], None, controls, talker.options, torch.randn(plan.noise_shape)).shape[0] == 4
 
 
+def test_a_warm_up_needs_no_inputs(talker):
+    talker.warm_up()
+
+
 def test_progress_and_cancel_reach_the_caller(talker, scene):
     seen = []
     render(talker, scene, Controls(FACE), on_step=lambda done, of: seen.append((done, of)))

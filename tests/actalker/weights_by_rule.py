@@ -81,4 +81,5 @@ def fill(module: nn.Module, part: str, prefix: str, published: Mapping[str, Shap
 def relative_error(result: Tensor, truth: Tensor) -> float:
     """Norm of the difference over the norm of the truth."""
     assert result.shape == truth.shape, f"{tuple(result.shape)} against {tuple(truth.shape)}"
-    return float(((result - truth).norm() / truth.norm()).detach())
+    result, truth = result.detach().cpu(), truth.detach().cpu()
+    return float((result - truth).norm() / truth.norm())

@@ -12,7 +12,10 @@ from typing import Any
 
 from flows.cli import main
 
-EVENTS = ("BatchStarted", "VideoPlanned", "AttemptStarted", "Attempt", "SegmentEnded", "VideoEnded", "BatchEnded")
+EVENTS = (
+    *("BatchStarted", "WorkerStarted", "VideoPlanned", "AttemptStarted", "Attempt"),
+    *("SegmentEnded", "VideoEnded", "BatchEnded"),
+)
 FUNCTIONS = {
     "sweep": ("tasks.records.store", "Store.sweep"),
     "keep input": ("tasks.records.store", "Store.keep_input"),
@@ -26,6 +29,7 @@ FUNCTIONS = {
     "publish video": ("tasks.records.store", "Store.publish_video"),
     "deliver": ("tasks.records.store", "Store.deliver"),
     "ledger table": ("tasks.records.ledger", "_write"),
+    "results": ("tasks.manifest.results", "write_text"),
 }
 POINTS = (
     *(f"{when} {event}" for event in EVENTS for when in ("before", "after")),

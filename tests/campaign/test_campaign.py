@@ -144,7 +144,7 @@ def test_a_part_is_killed(
     assert command.stdout is not None
     output = "" if "driver" in kind else command.stdout.read()
     command.stdout.close()
-    assert "Traceback" not in output
+    assert "Traceback" not in output, output
     tries = 0
     while command.returncode != 0:
         tries += 1
@@ -202,7 +202,7 @@ def test_a_disk_that_is_full_at_any_moment(
         filler.unlink()
         time.sleep(2 * turn_s)
     code, output = finished(command)
-    assert "Traceback" not in output
+    assert "Traceback" not in output, output
     assert code == 0, output
     results.note(request.node.name, "a disk that fills up", {"times full": full, **check(workspace, reference)})
 
@@ -317,6 +317,34 @@ READERS: dict[str, Callable[[Path, Store], object]] = {
 }
 
 
+@pytest.mark.parametrize("step_s", [-3600, -2, 2, 3600])
+def test_a_clock_that_steps(
+    step_s: int, manifest: Path, reference: Path, tmp_path: Path, prefect_server: str, request: pytest.FixtureRequest
+) -> None:
+    """In one driver, which is killed afterwards, while another works on the same workspace: each knows who lives."""
+    workspace = tmp_path / "w"
+    other = write_manifest(Path(shutil.copytree(manifest.parent, tmp_path / "other")), {**SCRIPTS, "more": "One more."})
+    program = ("-m", "tests.campaign.clock", str(step_s), "AttemptStarted", "2")
+    stepped = submit(manifest, workspace, prefect_server, program)
+    wait_for(lambda: rendered(workspace), "a segment is rendered")
+    beside = submit(other, workspace, prefect_server)  # it sweeps what the dead have left
+    wait_for(lambda: len(rendered(workspace)) > 2 or stepped.poll() is not None, "more segments")
+    stepped.kill()
+    stepped.wait(timeout=60)
+    assert stepped.stdout is not None
+    stepped.stdout.close()
+    for command in (beside, submit(manifest, workspace, prefect_server, (*program[:2], str(-step_s), *program[3:]))):
+        code, output = finished(command)
+        assert code == 0, output
+        assert "Traceback" not in output, output
+    expected = content(reference)
+
+    ours = {name: sha256 for name, sha256 in content(workspace).items() if name in expected}
+    assert ours == expected
+    assert not list((workspace / "store" / "tmp").iterdir())
+    results.note(request.node.name, "a clock that steps", {"steps": 2, "kills": 1})
+
+
 def test_two_drivers_on_one_workspace(
     manifest: Path, reference: Path, tmp_path: Path, prefect_server: str, request: pytest.FixtureRequest
 ) -> None:
@@ -328,8 +356,8 @@ def test_two_drivers_on_one_workspace(
     second, beside = submit(manifest, workspace, prefect_server), submit(other, workspace, prefect_server)
     code, output = finished(second)
     assert code == 2, output
-    assert "is being rendered by another process" in output
-    assert "Traceback" not in output
+    assert "is being rendered by another process" in output, output
+    assert "Traceback" not in output, output
     for command in (first, beside):
         code, output = finished(command)
         assert code == 0, output
@@ -346,4 +374,4 @@ def test_a_workspace_that_vanishes(manifest: Path, tmp_path: Path, prefect_serve
     workspace.rename(tmp_path / "gone")
     code, output = finished(command)
     assert code in {2, 3}, output
-    assert "Traceback" not in output
+    assert "Traceback" not in output, output

@@ -6,9 +6,9 @@ import pytest
 
 from flows.attempts import AttemptRecorder, close_interrupted
 from flows.observer import NullObserver
-from tasks.job import Attempt, Clip, Outcome, Segment
+from tasks.job import Attempt, Clip, Outcome, Segment, WorkerFacts
 from tasks.pool.events import Kind, PoolEvent
-from tasks.records import journal
+from tasks.records import journal, ledger
 from tasks.records.journal import AttemptStarted, Journal
 from tasks.records.store import Store
 
@@ -56,3 +56,15 @@ def test_a_clip_that_an_orphaned_worker_finished_has_its_attempt_once(store: Sto
             recorder.on_event(PoolEvent(Kind.FOUND, clip.worker, attempt, SEGMENT, clip.render_ms, at_ms=5000))
     (attempt,) = attempts(store)
     assert (attempt.id, attempt.started_ms, attempt.ended_ms, attempt.outcome) == ("orphan", 4300, 5000, Outcome.DONE)
+
+
+def test_a_worker_that_is_ready_is_in_the_journal_before_its_attempts(store: Store) -> None:
+    facts = WorkerFacts("n/1", "n", "A card", {"torch": "2.13"})
+    with Journal(store.ledger, "night") as events:
+        recorder = AttemptRecorder(events, NullObserver(), set())
+        recorder.on_event(PoolEvent(Kind.WORKER_READY, "n/1", facts=facts, at_ms=1000))
+        recorder.on_event(PoolEvent(Kind.STARTED, "n/1", "a1", SEGMENT))
+        recorder.on_event(PoolEvent(Kind.FINISHED, "n/1", "a1", SEGMENT))
+    ledger.snapshot(store.ledger, "night")
+    (attempt,) = ledger.read(ledger.files(store.ledger, "attempts")[0]).to_pylist()
+    assert (attempt["host"], attempt["device"], dict(attempt["versions"])) == ("n", "A card", {"torch": "2.13"})

@@ -1,5 +1,6 @@
 """The command's edges: what it refuses and how, and what it prints without rendering anything."""
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -15,10 +16,10 @@ from flows.cli import main
 from flows.options import DEMO_CHECKPOINT, RenderOptions
 from tasks.job import Preset
 from tasks.manifest.intake import CheckedManifest
-from tasks.media import inputs
+from tasks.picture import inspection
 from tasks.records.journal import BatchEnded, BatchStarted
 from tests.course import write_manifest, write_portrait
-from tests.tasks.picture.test_photograph import PHOTOGRAPH
+from tests.photographs import GRACE
 
 
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> tuple[int, str]:
@@ -34,7 +35,16 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *ar
     [
         (("check", "none.csv"), "cannot be read"),
         (("status", "--workspace", "nowhere"), "nowhere holds no batches yet"),
-        (("status", "b", "--workspace", "nowhere"), "there is no batch 'b'"),
+        (("status", "b", "--workspace", "nowhere"), "nowhere holds no batches yet"),
+        (("pause", "b", "--workspace", "nowhere"), "nowhere holds no batches yet"),
+        (("retry", "b", "--failed", "row1", "--workspace", "nowhere"), "Give --failed or rows"),
+        (("retry", "b", "--segment", "1", "--workspace", "nowhere"), "a segment belongs to one row"),
+        (("retry", "b", "--seed", "1", "--workspace", "nowhere"), "a seed is for named rows"),
+        (("priority", "b", "row1", "high", "--workspace", "nowhere"), "'high' is no priority"),
+        (("drain", "n/1", "--workspace", "nowhere"), "no batch of nowhere runs"),
+        (("serve", "--workspace", "nowhere"), "there is no workspace nowhere"),
+        (("serve", "--workspace", ".", "--host", "0.0.0.0"), "--public-url"),
+        (("report", "b", "--workspace", "nowhere"), "nowhere holds no batches yet"),
         (("submit", "none.csv", "--captions", "nope"), "caption profile 'nope'"),
         (("nightly", ".",), "prefect server start"),
     ],
@@ -91,14 +101,8 @@ def test_scores_of_a_few_clips_are_shown_and_do_not_replace_the_table(
     assert (DEMO_CHECKPOINT / "evaluation.md").read_text() == table
 
 
-def test_voices_are_listed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    code, output = run(monkeypatch, capsys, "voices")
-    assert code == 0
-    assert {"en-us", "de", "ar"} <= set(output.split())
-
-
 def test_what_draws_by_default(tmp_path: Path) -> None:
-    assert RenderOptions().default_preset is Preset.DEMO
+    assert RenderOptions().default_preset is None
     assert RenderOptions(weights=tmp_path).default_preset is Preset.ACTALKER
     assert RenderOptions(Preset.DEMO, tmp_path).default_preset is Preset.DEMO
 
@@ -106,14 +110,30 @@ def test_what_draws_by_default(tmp_path: Path) -> None:
 def test_a_photograph_for_the_demo_network_is_warned_of_but_not_refused(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    shutil.copy(PHOTOGRAPH, tmp_path / "grace.jpg")
+    shutil.copy(GRACE, tmp_path / "grace.jpg")
     manifest = tmp_path / "night.csv"
     manifest.write_text("id,portrait,script,consent\ngrace,grace.jpg,text.md,given\n")
     (tmp_path / "text.md").write_text("Good evening.")
-    code, output = run(monkeypatch, capsys, "check", manifest)
+    code, output = run(monkeypatch, capsys, "check", manifest, "--preset", "demo")
     assert code == 0
     assert "row 2 (grace): the portrait looks like a photograph" in output
-    assert "looks like" not in run(monkeypatch, capsys, "check", manifest, "--preset", "still")[1]
+    for preset in ((), ("--preset", "still"), ("--preset", "draft")):
+        assert "looks like" not in run(monkeypatch, capsys, "check", manifest, *preset)[1]
+
+
+def test_a_photograph_without_a_consent_is_warned_of_or_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    shutil.copy(GRACE, tmp_path / "grace.jpg")
+    manifest = tmp_path / "night.csv"
+    manifest.write_text("id,portrait,script\ngrace,grace.jpg,text.md\n")
+    (tmp_path / "text.md").write_text("Good evening.")
+    code, output = run(monkeypatch, capsys, "check", manifest)
+    assert code == 0
+    assert "row 2 (grace): the portrait is a photograph, and the row has no reference to the person's consent" in output
+    code, output = run(monkeypatch, capsys, "check", manifest, "--require-consent")
+    assert code == 2
+    assert "Give one in the column consent." in output
 
 
 def test_a_script_that_is_hardly_in_the_named_language_is_warned_of(
@@ -139,14 +159,33 @@ def test_a_submitted_manifest_and_its_files_are_read_once(
         return Completed()
 
     opened: list[Path] = []
-    look = inputs.read_image
-    monkeypatch.setattr(inputs, "read_image", lambda path: (opened.append(path), look(path))[1])
+    look = inspection.read_image
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(inspection, "read_image", lambda path: (opened.append(path), look(path))[1])
     monkeypatch.setattr("flows.submit.render_batch", render_batch)
     monkeypatch.setattr("flows.cli.atexit.register", lambda function: None)
-    monkeypatch.setattr("flows.submit.end_in_any_case", lambda code, before: None)  # it would end this process
+    monkeypatch.setattr("flows.submit.end_in_any_case", lambda *_: None)  # it would end this process
     monkeypatch.setattr("flows.submit.signal.signal", lambda number, handler: None)
     write_manifest(tmp_path, {"a": "One.", "b": "Two."})
     code, output = run(monkeypatch, capsys, "submit", tmp_path / "course.csv", "--preset", "still")
     assert code == 0, output
     assert [job.id for job in given[0].jobs] == ["a", "b"]
     assert opened == [tmp_path / "p.png"]
+
+
+def test_a_check_as_json_says_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    manifest = write_manifest(tmp_path, {"a": "One."})
+    code, output = run(monkeypatch, capsys, "check", manifest, "--preset", "still", "--json")
+    assert (code, json.loads(output)) == (0, {"rows": 1, "faults": [], "warnings": []})
+    manifest.write_text(manifest.read_text().replace("p.png", "q.png"))
+    code, output = run(monkeypatch, capsys, "check", manifest, "--json")
+    (fault,) = json.loads(output)["faults"]
+    assert (code, fault["row"], fault["id"], fault["column"]) == (2, 2, "a", "portrait")
+
+
+def test_voices_as_json(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    code, output = run(monkeypatch, capsys, "voices", "de", "--json")
+    assert code == 0
+    assert "de" in {voice["name"] for voice in json.loads(output)}

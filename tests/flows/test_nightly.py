@@ -1,17 +1,28 @@
 """The schedule's own decisions: which manifests, in which order, until when, and on which server."""
 
+import csv
 import os
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import cloudpickle
 import pytest
 
+from flows import inbox as inboxes
 from flows import nightly
-from flows.nightly import MAX_NIGHTS, Nights, check_roots, manifests, render_night, serve, settled, window_end
+from flows.inbox import Inbox
+from flows.nightly import MAX_NIGHTS, Night, check_roots, render_night, serve, window_end
 from flows.options import BatchOptions
 from tasks.errors import BadInput
+from tasks.job import Outcome
+from tasks.manifest.intake import CheckedManifest, check_manifest
+from tasks.records import orders
+from tasks.records.journal import BatchEnded, BatchStarted, Journal, VideoEnded
+from tasks.records.orders import Order, OrderKind
 from tasks.records.store import Store
+from tests.course import actalker, finished, rendered, write_manifest
+
+ENDS = datetime.now().astimezone() + timedelta(hours=8)
 
 
 def test_manifests_come_oldest_first_and_nothing_else_does(tmp_path: Path) -> None:
@@ -19,7 +30,7 @@ def test_manifests_come_oldest_first_and_nothing_else_does(tmp_path: Path) -> No
         (tmp_path / name).touch()
         os.utime(tmp_path / name, (1000 - age, 1000 - age))
     (tmp_path / "e.csv").symlink_to(tmp_path / "gone.csv")  # which the check refuses
-    assert [path.name for path in manifests(tmp_path)] == ["d.xlsx", "c.TSV", "a.jsonl", "b.csv", "e.csv"]
+    assert [path.name for path in Inbox(tmp_path).manifests()] == ["d.xlsx", "c.TSV", "a.jsonl", "b.csv", "e.csv"]
 
 
 @pytest.mark.parametrize(
@@ -49,45 +60,213 @@ def test_the_flow_can_be_sent_to_the_process_that_runs_it() -> None:
     assert cloudpickle.loads(cloudpickle.dumps(render_night)).name == "nightly"
 
 
-def test_a_manifest_that_is_still_being_copied_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole, growing, gone = tmp_path / "whole.csv", tmp_path / "growing.csv", tmp_path / "gone.csv"
+@pytest.fixture
+def inbox(tmp_path: Path) -> Path:
+    folder = tmp_path / "inbox"
+    folder.mkdir()
+    return folder
+
+
+def watching(monkeypatch: pytest.MonkeyPatch, *steps: object) -> list[float]:
+    """What happens while the inbox is watched, one step each time, in place of waiting."""
+    watched: list[float] = []
+    left = list(steps)
+
+    def meanwhile(seconds: float) -> None:
+        watched.append(seconds)
+        if left:
+            left.pop(0)()  # type: ignore[operator]
+
+    monkeypatch.setattr(inboxes.clock, "sleep", meanwhile)
+    return watched
+
+
+def test_a_manifest_that_is_still_being_copied_is_left_alone(inbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, growing, gone = inbox / "whole.csv", inbox / "growing.csv", inbox / "gone.csv"
     for path in (whole, growing, gone):
         path.write_text("id,portrait\n")
 
-    def meanwhile(seconds: float) -> None:
-        assert seconds == nightly.SETTLE_S
+    def meanwhile() -> None:
         growing.write_text("id,portrait\na,p.png\n")
         gone.unlink()
 
-    monkeypatch.setattr("flows.nightly.clock.sleep", meanwhile)
-    assert settled([whole, growing, gone]) == {whole: True, growing: False, gone: False}
+    watched = watching(monkeypatch, meanwhile)
+    box = Inbox(inbox)
+    assert box.complete() == [whole]
+    assert box.changing
+    assert set(box.complete()) == {whole, growing}
+    assert not box.changing
+    box.complete()
+    assert watched == [inboxes.SETTLE_S] * 2  # the third time it is known
 
 
-def test_a_refused_manifest_leaves_its_faults_and_is_not_tried_for_ever(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+def night(inbox: Path, workspace: Path, **options: object) -> Night:
+    return Night(Inbox(inbox), Store(workspace), BatchOptions(preset="still", **options), ENDS)
+
+
+@pytest.fixture
+def batches(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The manifests that are rendered, in order. Their rows fail when they are named so."""
+    rendered: list[str] = []
+
+    def render(manifest: CheckedManifest, workspace: Path, *_: object, **__: object) -> None:
+        rendered.append(manifest.path.name)
+        batch_id = nightly.batch_name(manifest, nightly.finishing_settings(BatchOptions().finishing))
+        with Journal(Store(workspace).ledger, batch_id) as journal:
+            rows = tuple((job.id, job.title) for job in manifest.jobs)
+            journal.write(BatchStarted(batch_id, str(manifest.path), 1, os.getpid(), rows))
+            failed = [job.id for job in manifest.jobs if job.id.startswith("bad")]
+            for job in manifest.jobs:
+                wrong = {"error_class": f"{job.id[3:]}", "error": "no"} if job.id in failed else {}
+                outcome = Outcome.FAILED if job.id in failed else Outcome.DONE
+                journal.write(VideoEnded(job.id, job.row, "", outcome, 1, 2, **wrong))
+            journal.write(BatchEnded(3, len(rows) - len(failed), len(failed)))
+
+    monkeypatch.setattr(nightly, "render_batch", render)
+    return rendered
+
+
+def drop(inbox: Path, name: str, *rows: str) -> Path:
+    """A manifest of these rows, with a script of its own."""
+    path = write_manifest(inbox, {row: f"{row} of {name}." for row in rows})
+    return path.rename(inbox / name)
+
+
+def test_every_manifest_is_rendered_once_and_moved(
+    inbox: Path, tmp_path: Path, batches: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    manifest, workspace = tmp_path / "bad.csv", tmp_path / "w"
-    manifest.write_text("id,portrait,script\na,none.png,none.md\n")
-    for _ in range(MAX_NIGHTS):
-        assert not Nights(Store(workspace)).render(manifest, workspace, BatchOptions())
-    faults = (workspace / "refused" / "bad.csv.txt").read_text()
-    assert faults.count("there is no such file") == 2
-    assert "bad.csv: row" in caplog.text
-    caplog.clear()
-    assert not Nights(Store(workspace)).render(manifest, workspace, BatchOptions())
-    assert "is not tried again until it is edited" in caplog.text
-    manifest.write_text("id,portrait,script\nb,none.png,none.md\n")
-    caplog.clear()
-    assert not Nights(Store(workspace)).render(manifest, workspace, BatchOptions())
-    assert "there is no such file" in caplog.text
+    drop(inbox, "a.csv", "one")
+    drop(inbox, "urgent.csv", "two")
+    (inbox / "bad.csv").write_text("id,portrait,script\na,none.png,none.md\n")
+    watching(monkeypatch)
+    checked = check_manifest(inbox / "urgent.csv", (), BatchOptions(preset="still").rendering.defaults())
+    batch_id = nightly.batch_name(checked, nightly.finishing_settings(BatchOptions().finishing))
+    orders.give(orders.path_of(tmp_path / "w", batch_id), Order(OrderKind.PRIORITY, priority=5))
+    this = night(inbox, tmp_path / "w")
+    this.render_all()
+    assert batches == ["urgent.csv", "a.csv"]
+    assert this.final_state().message == "refused: bad.csv"
+    assert sorted(path.name for path in (inbox / "done").iterdir()) == [
+        "a.csv", "a.csv.txt", "urgent.csv", "urgent.csv.txt",
+    ]  # fmt: skip
+    assert "done, 1 of 1 rows done" in (inbox / "done" / "a.csv.txt").read_text()
+    assert (inbox / "refused" / "bad.csv.txt").read_text().count("there is no such file") == 2
+    with (inbox / "refused" / "bad.csv.faults.csv").open() as file:
+        faults = list(csv.DictReader(file))
+    assert [(fault["row"], fault["id"], fault["column"]) for fault in faults] == [
+        ("2", "a", "portrait"), ("2", "a", "script"),
+    ]  # fmt: skip
+    night(inbox, tmp_path / "w").render_all()
+    assert len(batches) == 2
+    drop(inbox, "a.csv", "edited")  # of the same name: a new one
+    night(inbox, tmp_path / "w").render_all()
+    assert batches[2:] == ["a.csv"]
+    assert (inbox / "done" / "a-2.csv").exists()
+
+
+def test_what_is_dropped_meanwhile_is_rendered_too(
+    inbox: Path, tmp_path: Path, batches: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drop(inbox, "a.csv", "one")
+    text = drop(inbox, "half.csv", "two").read_bytes()
+    script = (inbox / "two.md").read_bytes()
+    (inbox / "two.md").unlink()
+    (inbox / "half.csv").write_bytes(text[: len(text) // 2])
+    watching(
+        monkeypatch,
+        lambda: (inbox / "half.csv").write_bytes(text),  # its script is not there yet
+        lambda: (inbox / "two.md").write_bytes(script),
+    )
+    this = night(inbox, tmp_path / "w")
+    this.render_all()
+    assert batches == ["a.csv", "half.csv"]
+    assert this.final_state().is_completed()
+    assert not (inbox / "refused").exists()
+
+
+def test_rows_that_fail_are_tried_in_three_nights_where_that_can_help(
+    inbox: Path, tmp_path: Path, batches: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watching(monkeypatch)
+    drop(inbox, "worker.csv", "badWorkerLost", "good")
+    drop(inbox, "words.csv", "badWordsNotFound")
+    for number in range(1, MAX_NIGHTS + 2):
+        night(inbox, tmp_path / "w").render_all()
+        assert batches.count("worker.csv") == min(number, MAX_NIGHTS)
+    assert batches.count("words.csv") == 1
+    assert "badWordsNotFound, failed: no" in (inbox / "done" / "words.csv.txt").read_text()
+    assert (inbox / "done" / "worker.csv").exists()
+
+
+def test_a_manifest_that_is_edited_while_it_is_rendered_is_a_new_one(
+    inbox: Path, tmp_path: Path, batches: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watching(monkeypatch)
+    path = drop(inbox, "a.csv", "one")
+    render = nightly.render_batch
+
+    def edited(manifest: CheckedManifest, *arguments: object, **options: object) -> None:
+        render(manifest, *arguments, **options)
+        if len(batches) == 1:
+            path.write_text(path.read_text().replace("one,", "other,", 1))
+
+    monkeypatch.setattr(nightly, "render_batch", edited)
+    night(inbox, tmp_path / "w").render_all()
+    assert batches == ["a.csv", "a.csv"]
+    assert [path.name for path in inbox.glob("done/*.csv")] == ["a.csv"]
+
+
+def test_an_inbox_has_options_of_its_own(inbox: Path) -> None:
+    assert Inbox(inbox).options(BatchOptions(label="AI")) == BatchOptions(label="AI")
+    (inbox / "music.wav").touch()
+    (inbox / "actalker.toml").write_text('sound = "broadcast"\nburn-in = true\nmusic = "music.wav"\nallow = ["/srv"]\n')
+    options = Inbox(inbox).options(BatchOptions(label="AI"))
+    assert options == BatchOptions(
+        label="AI", sound="broadcast", burn_in=True, music=str(inbox / "music.wav"), allow=("/srv",)
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("sound = broadcast", "cannot be read"),
+        ('colour = "red"', "'colour' is no option of a batch"),
+        ('burn_in = "yes"', "the option burn_in is 'yes'. Give true or false"),
+        ("actors = true", "the option actors is True. Give a whole number or nothing"),
+        ("label = 3", "the option label is 3. Give text in quotes"),
+    ],
+)
+def test_options_of_an_inbox_that_are_none_are_refused(inbox: Path, text: str, says: str) -> None:
+    (inbox / "actalker.toml").write_text(text)
+    with pytest.raises(BadInput, match=says):
+        Inbox(inbox).options(BatchOptions())
 
 
 @pytest.mark.parametrize("text", ["", "{}", '{"bad.csv 00": 3, "crc32": "00000000"}'])
-def test_a_damaged_count_of_nights_costs_a_try_and_nothing_else(tmp_path: Path, text: str) -> None:
-    manifest, store = tmp_path / "bad.csv", Store(tmp_path / "w")
-    manifest.write_text("nothing")
+def test_a_damaged_count_of_nights_costs_a_try_and_nothing_else(inbox: Path, tmp_path: Path, text: str) -> None:
+    store = Store(tmp_path / "w")
     (store.ledger / "nights.json").write_text(text)
-    assert not Nights(store).render(manifest, store.root, BatchOptions())
+    assert night(inbox, store.root).failures == {}
+
+
+@pytest.mark.timeout(300)
+def test_a_window_ends_in_the_middle_of_a_batch_and_the_next_night_goes_on(inbox: Path, tmp_path: Path) -> None:
+    """By the command, without a server."""
+    drop(inbox, "a.csv", *(f"row{number}" for number in range(12)))
+    (inbox / "actalker.toml").write_text('preset = "still"\nactors = 1\n')
+    arguments = ("nightly", inbox, "--workspace", tmp_path / "w", "--once")
+    yesterday = datetime.now().astimezone() - timedelta(minutes=1)  # so the window is a day
+    code, output = finished(actalker(*arguments, "--until", f"{yesterday:%H:%M}", program=("-m", "tests.short_night")))
+    assert code == 3, output
+    assert "to be continued: a.csv" in output
+    assert 3 <= len(rendered(tmp_path / "w")) < 12  # those at work when it ended have been finished, too
+    code, status = finished(actalker("status", "--workspace", tmp_path / "w"))
+    assert "suspended" in status
+    code, output = finished(actalker(*arguments, "--until", f"{yesterday:%H:%M}"))
+    assert (code, output.splitlines()[-1]) == (0, "Every manifest is done: 1.")
+    assert (inbox / "done" / "a.csv").exists()
+    rendered_keys = rendered(tmp_path / "w")
+    assert len(rendered_keys) == len(set(rendered_keys)) > 0
 
 
 def test_a_run_stays_below_the_folders_that_its_operator_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

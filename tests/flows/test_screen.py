@@ -1,16 +1,19 @@
 """What people see: plain lines where there is no terminal, and a table of a batch."""
 
 import io
+import json
 
 import pytest
 from rich.console import Console
 
-from flows.screen import Screen, TrainingScreen, table_of
+from flows.screen import Screen, TrainingScreen
+from flows.status_view import facts_of, view
 from tasks.errors import BadInput
 from tasks.job import Attempt, Outcome
 from tasks.pool.events import Kind, PoolEvent
+from tasks.records.follow import report
 from tasks.records.journal import BatchEnded, BatchStarted, Event, Journal, VideoEnded, VideoPlanned
-from tasks.records.report import report
+from tasks.records.report import find
 
 EVENTS: tuple[Event, ...] = (
     BatchStarted("night-1", "night.csv", 1000, 1, (("a[1]", "Title"), ("b", ""), ("c", ""))),
@@ -63,8 +66,8 @@ def test_a_training_shows_stage_step_and_loss(terminal: bool) -> None:
 
 
 def test_trouble_in_the_pool_is_shown() -> None:
-    output = shown(PoolEvent(Kind.PAUSED, error="the disk is full"), terminal=False)
-    assert "paused" in output
+    output = shown(PoolEvent(Kind.WAITING_FOR_SPACE, error="the disk is full"), terminal=False)
+    assert "waiting-for-space" in output
     assert "the disk is full" in output
 
 
@@ -72,22 +75,36 @@ def test_status_tells_every_row_of_a_batch_that_died(tmp_path) -> None:
     with Journal(tmp_path / "ledger", "night-1") as pen:
         for event in EVENTS:
             pen.write(event)
-        assert report(tmp_path / "ledger", "night-1").state == "running"
-    output = report(tmp_path / "ledger", "night-1")
+        assert report(tmp_path, "night-1").state == "running"
+    output = report(tmp_path, "night-1")
     assert output.state == "interrupted"
-    assert [(row.id, row.outcome) for row in output.rows.values()] == [
+    assert [(row.id, row.state) for row in output.rows.values()] == [
         ("a[1]", "done"),
         ("b", "failed"),
         ("c", "rendering"),
     ]
     console = Console(file=io.StringIO(), width=120)
-    console.print(table_of(output))
+    console.print(view(output))
     assert "[row] broke" in console.file.getvalue()
+    facts = json.loads(json.dumps(facts_of(output)))
+    assert (facts["state"], facts["done"], facts["failed"], facts["needs_a_look"]) == ("interrupted", 1, 1, 1)
+    assert facts["videos"][0]["notes"] == ["Look."]
+    console = Console(file=io.StringIO(), width=120)
+    console.print(view(output, most_rows=1))
+    assert "and 2 rows more" in console.file.getvalue()
     with Journal(tmp_path / "ledger", "night-1") as pen:
         pen.write(BatchEnded(2000, 2, 1))
-    assert report(tmp_path / "ledger", "night-1").state == "failed"
+    assert report(tmp_path, "night-1").state == "failed"
 
 
 def test_an_unknown_batch_is_refused_with_the_known_ones(tmp_path) -> None:
-    with pytest.raises(BadInput, match="The newest are: none"):
-        report(tmp_path / "ledger", "nope")
+    with pytest.raises(BadInput, match="holds no batches yet"):
+        find(tmp_path / "ledger", "nope")
+    for name in ("night-1", "night-2", "day-1"):
+        Journal(tmp_path / "ledger", name).__exit__()
+    assert find(tmp_path / "ledger", "day") == "day-1"
+    assert find(tmp_path / "ledger", "night-2") == "night-2"
+    with pytest.raises(BadInput, match="2 batches begin with 'night'"):
+        find(tmp_path / "ledger", "night")
+    with pytest.raises(BadInput, match=r"The newest are: .*day-1"):
+        find(tmp_path / "ledger", "nope")

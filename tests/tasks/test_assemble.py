@@ -22,9 +22,10 @@ from tasks.assemble import assemble
 from tasks.errors import BadInput, ToolFailed
 from tasks.job import SAMPLES_PER_FRAME, Chapter, Finished, Speech, Word
 from tasks.media.decode import decode_audio, decode_frames, probe
-from tasks.media.loudness import Sound
+from tasks.media.sound import Sound
 from tasks.picture import provenance
-from tasks.picture.framing import Aspect, Framing
+from tasks.picture.aspect import Aspect
+from tasks.picture.framing import Framing
 from tasks.picture.video_options import VideoOptions
 from tasks.subtitle import subtitle
 from tests.tasks.media_samples import babble, job, numbered, read_number, spoken, write_clip

@@ -7,7 +7,18 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.job import MAX_SEGMENT_FRAMES, OVERLAP_FRAMES, SAMPLES_PER_FRAME, SILENCE_FRAMES, Job, Segment, Speech
+from tasks.job import (
+    MAX_SEGMENT_FRAMES,
+    OVERLAP_FRAMES,
+    SAMPLES_PER_FRAME,
+    SILENCE_FRAMES,
+    Job,
+    Preset,
+    Quality,
+    Segment,
+    Speech,
+    SpokenSentence,
+)
 from tasks.plan import ranges, segments
 
 JOB = Job(id="a", row=1, portrait=Path("p.png"), portrait_sha256="00")
@@ -71,6 +82,19 @@ def test_a_sentence_has_the_same_keys_wherever_it_stands(sentences: list[bytes])
     assert {segment.key for segment in planned(sentences)} == set.union(*alone)
 
 
+def test_the_key_of_a_neural_voice_does_not_depend_on_how_its_samples_are_rounded() -> None:
+    speech, pcm = spoken([b"one", b"two"])
+    sentences = [SpokenSentence(10, 13, "one"), SpokenSentence(25, 28, "two")]
+    named = replace(speech, sentences=tuple(sentences))
+    keys = [segment.key for segment in segments(JOB, named, pcm, "r1")]
+    rounded = bytes(value + (value > 0) for value in pcm)
+    assert [segment.key for segment in segments(JOB, named, rounded, "r1")] == keys
+    assert [segment.key for segment in segments(JOB, speech, rounded, "r1")] != keys
+    other = replace(speech, sentences=(sentences[0], replace(sentences[1], identity="two, later")))
+    after = [segment.key for segment in segments(JOB, other, pcm, "r1")]
+    assert [a == b for a, b in zip(keys, after, strict=True)] == [True, False]
+
+
 def test_changing_one_sentence_changes_its_segment_alone() -> None:
     before = [segment.key for segment in planned([b"one", b"two", b"three"])]
     after = [segment.key for segment in planned([b"one", b"zwei", b"three"])]
@@ -88,6 +112,16 @@ def test_a_key_depends_on_all_that_the_pixels_depend_on() -> None:
     keys = {planned([b"one"], job)[0].key for job in (JOB, *others)}
     assert len(keys) == len(others) + 1
     assert planned([b"one"], replace(JOB, id="b", title="T", priority=3))[0].key in keys
+
+
+def test_a_segment_with_a_seed_of_its_own_is_another_one_and_still_meets_its_neighbours() -> None:
+    speech, pcm = spoken([b"one", b"two", b"three"])
+    before = segments(JOB, speech, pcm, "r1")
+    after = segments(JOB, speech, pcm, "r1", seeds={1: 7})
+    assert [a.key == b.key for a, b in zip(before, after, strict=True)] == [True, False, True]
+    assert before[1].seed != after[1].seed
+    assert before[1].joint_seed == after[1].joint_seed
+    assert segments(JOB, speech, pcm, "r1", seeds={1: 8})[1].key != after[1].key
 
 
 def test_joints_of_one_portrait_share_their_noise() -> None:
@@ -136,3 +170,19 @@ def test_a_driver_takes_no_frame_from_the_segments(programme: Programme, movemen
     for before, after in itertools.pairwise(made):
         assert before.end_frame - after.start_frame == OVERLAP_FRAMES
     assert max(segment.frames for segment in made) <= MAX_SEGMENT_FRAMES
+
+
+def test_a_quality_has_keys_of_its_own_and_the_noise_of_all() -> None:
+    speech = Speech(Path("p.wav"), 60, (30,), (-20,) * 60)
+    pcm = (bytes(range(251)) * 1000)[: 60 * 2 * SAMPLES_PER_FRAME]
+
+    def made(**changes: object) -> tuple[Segment, ...]:
+        return segments(replace(JOB, **changes), speech, pcm, "renderer")
+
+    published, *others = (made(preset=Preset.ACTALKER, quality=quality) for quality in Quality)
+    assert len({segment.key for one in (published, *others) for segment in one}) == len(Quality) * len(published)
+    for one in others:
+        assert [(segment.seed, segment.joint_seed) for segment in one] == [
+            (segment.seed, segment.joint_seed) for segment in published
+        ]
+    assert made(quality=Quality.FAST) == made(), "a still has no quality"

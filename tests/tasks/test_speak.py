@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from tasks.errors import BadInput, WordsNotFound
 from tasks.job import OVERLAP_FRAMES, SAMPLE_RATE, SAMPLES_PER_FRAME, SILENCE_FRAMES, Job, Speech, WordSource
 from tasks.manifest.intake import check_manifest
+from tasks.records.store import digest_file
 from tasks.speak import speak
 from tasks.speech import espeak, piper
 from tasks.speech.programme import cuts_of, pauses, programme
@@ -85,6 +86,30 @@ def test_a_pause_of_the_script_is_heard(tmp_path: Path) -> None:
     speech, _ = spoken(tmp_path, "Before it. [pause 2s] After it.")
     before, after = speech.words[1], speech.words[2]
     assert 2000 + 480 <= after.start_ms - before.end_ms <= 2000 + 480 + 80
+
+
+def test_words_are_said_as_the_pronunciation_file_says(tmp_path: Path) -> None:
+    file = tmp_path / "names.csv"
+    file.write_text("word,said\nNguyen,/ˈwɪn/\nAda,Ayda Marie\n")
+    job = Job(id="a", row=1, portrait=Path("p.png"), script="Ask Nguyen. Ada may know. She is here.", voice="hibari")
+    plain = speak.fn(job, tmp_path / "plain")
+    named = replace(job, lexicon=file, lexicon_sha256=digest_file(file))
+    speech = speak.fn(named, tmp_path / "named")
+    assert [word.text for word in speech.words] == [word.text for word in plain.words]
+    assert "wˈɪn" in speech.sentences[0].identity
+    lengths = [word.end_ms - word.start_ms for spoken in (plain, speech) for word in spoken.words if word.text == "Ada"]
+    assert lengths[1] > 1.5 * lengths[0]
+    same = [a.identity == b.identity for a, b in zip(plain.sentences, speech.sentences, strict=True)]
+    assert same == [False, False, True], "a sentence without these words is the same segment"
+
+
+def test_a_pronunciation_file_that_was_replaced_fails_its_row(tmp_path: Path) -> None:
+    file = tmp_path / "names.csv"
+    file.write_text("word,said\nAda,Ayda\n")
+    job = Job(id="a", row=1, portrait=Path("p.png"), script="Ada.", lexicon=file, lexicon_sha256=digest_file(file))
+    file.write_text("word,said\nAda,Ahda\n")
+    with pytest.raises(BadInput, match="is not what it was when it was checked"):
+        speak.fn(job, tmp_path / "row")
 
 
 def test_nothing_to_say(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from actalker.network import TINY, SpatialGuide
 from actalker.shapes import Box
 from tests.actalker.rounding import rounding_of
 from tests.actalker.weights_by_rule import fill, noise, relative_error, results, shapes, weight
+from tests.card import on_every_device
 
 pytestmark = pytest.mark.numeric
 
@@ -35,28 +36,32 @@ PROJECTIONS = [
 
 
 @pytest.mark.parametrize(("name", "module", "shape"), PROJECTIONS, ids=[row[0] for row in PROJECTIONS])
-def test_projections(name, module, shape):
-    result = filled(module, f"{name}.")(noise(f"{name}.x", shape))
+@on_every_device
+def test_projections(name, module, shape, device):
+    result = filled(module, f"{name}.").to(device)(noise(f"{name}.x", shape).to(device))
     assert relative_error(result, results("encoders")[f"{name}.out"]) < rounding_of(module)
 
 
-def test_spatial_guide():
-    guide = filled(SpatialGuide(TINY), "pose_guider.")
-    result = guide(noise("pose_guider.x", (1, 3, 3, 64, 96)).transpose(1, 2)).transpose(1, 2)
+@on_every_device
+def test_spatial_guide(device):
+    guide = filled(SpatialGuide(TINY), "pose_guider.").to(device)
+    result = guide(noise("pose_guider.x", (1, 3, 3, 64, 96)).to(device).transpose(1, 2)).transpose(1, 2)
     assert relative_error(result, results("encoders")["pose_guider.out"]) < rounding_of(guide)
 
 
-def test_expression_network():
+@on_every_device
+def test_expression_network(device):
     network = expression_network().requires_grad_(False)
     fill(network, "expression_network", "expression_model.", shapes("published_keys")["expression_model"])
-    result = network(noise("expression_model.x", (2, 3, 256, 256), 0.3))
+    result = network.to(device)(noise("expression_model.x", (2, 3, 256, 256), 0.3).to(device))
     assert relative_error(result, results("encoders")["expression_model.out"]) < rounding_of(network)
 
 
-def test_pose_network():
+@on_every_device
+def test_pose_network(device):
     network, truth = pose_network().requires_grad_(False), results("encoders")
     fill(network, "pose_network", "pose_model.", shapes("published_keys")["pose_model"])
-    rotation, translation = pose(network(noise("pose_model.x", (2, 3, 256, 256), 0.3)))
+    rotation, translation = pose(network.to(device)(noise("pose_model.x", (2, 3, 256, 256), 0.3).to(device)))
     assert relative_error(rotation, truth["pose_model.rotation"]) < rounding_of(network)
     assert relative_error(translation, truth["pose_model.translation"]) < rounding_of(network)
 

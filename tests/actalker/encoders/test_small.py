@@ -11,6 +11,7 @@ from actalker.encoders.small import (
     face_crops,
     frame_mel,
     log_mel,
+    surroundings,
 )
 from actalker.encoders.widths import SmallWidths
 from actalker.shapes import Box
@@ -43,13 +44,23 @@ def test_silence_is_zero() -> None:
 
 def test_what_a_frame_hears_lies_evenly_around_its_middle() -> None:
     torch.manual_seed(0)
-    encoder, mel = AudioEncoder(), torch.zeros(1, 400, 80, requires_grad=True)
-    encoder(mel)[0, 50].sum().backward()
+    encoder, mel = AudioEncoder().double(), torch.zeros(1, 1200, 80, dtype=torch.float64, requires_grad=True)
+    encoder(mel)[0, 150].sum().backward()
     assert mel.grad is not None
-    (heard,) = torch.nonzero(mel.grad[0].abs().sum(1), as_tuple=True)
+    influence = mel.grad[0].abs().sum(1)
+    (heard,) = torch.nonzero(influence > 1e-10 * influence.max(), as_tuple=True)  # the sums are rounded
     first, last = int(heard[0]), int(heard[-1])
-    assert (first + last) / 2 == 4 * 50 + 2  # steps are 10 ms, frames 40 ms
-    assert last - first == 2 * 36
+    assert (first + last) / 2 == 4 * 150 + 2  # steps are 10 ms, frames 40 ms
+    assert last - first == 2 * (36 + 200)  # convolutions, and the mean over the surroundings
+    assert influence[602 - 36 : 602 + 37].sum() > 10 * influence[602 + 37 :].sum()
+
+
+def test_surroundings_are_the_mean_of_two_seconds_on_either_side() -> None:
+    torch.manual_seed(0)
+    level = torch.rand(2, 80, 900)
+    reference = torch.stack([level[..., max(0, t - 200) : t + 201].mean(-1) for t in range(900)], -1)
+    assert relative_error(surroundings(level), reference) < rounding(401)
+    assert surroundings(torch.zeros(1, 80, 40, device="meta")).device.type == "meta"
 
 
 def test_a_rest_of_less_than_a_frame_is_dropped() -> None:

@@ -1,18 +1,17 @@
 import pytest
 import torch
 
-from actalker.encoders.small import MOTION_SIGNALS, VISEMES
+from actalker.encoders.small import MOTION_SIGNALS
 from actalker.training.loop import Objective
-from actalker.training.pretraining import IdentityObjective, MotionObjective, VisemeObjective
+from actalker.training.pretraining import IdentityObjective, MotionObjective
 
 SMALL = [
-    lambda: VisemeObjective(clips=2, pool=2),
     lambda: MotionObjective(people=2, pool=2),
     lambda: IdentityObjective(people=3, pool=4),
 ]
 
 
-@pytest.mark.parametrize("make", SMALL, ids=["audio", "motion", "identity"])
+@pytest.mark.parametrize("make", SMALL, ids=["motion", "identity"])
 def test_steps_are_functions_of_their_number_and_lower_the_loss(make) -> None:  # type: ignore[no-untyped-def]
     objective: Objective = make()
     first = float(objective.loss(1)[0].detach())
@@ -26,9 +25,6 @@ def test_steps_are_functions_of_their_number_and_lower_the_loss(make) -> None:  
 
 
 def test_batches_have_the_stated_shapes() -> None:
-    mel, truth = VisemeObjective(clips=2, pool=2).batch(0)
-    assert mel.shape == (2, 600, 80)
-    assert truth.shape == (2, 150, len(VISEMES))
     crops, gestures = MotionObjective(people=2, pool=2).batch(0)
     assert crops.shape == (20, 3, 64, 64)
     assert gestures.shape == (20, len(MOTION_SIGNALS))

@@ -12,9 +12,11 @@ import pytest
 from PIL import Image
 
 from tasks.errors import Fault, ManifestRefused
-from tasks.job import Job, Preset
+from tasks.job import Job, Preset, Quality
+from tasks.manifest.defaults import Defaults
 from tasks.manifest.intake import check_manifest
 from tasks.media import images
+from tests.photographs import GRACE
 
 
 def write_wav(path: Path, samples: np.ndarray) -> Path:
@@ -45,7 +47,7 @@ def course(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def check(folder: Path, header: str, *lines: str, allow: tuple[Path, ...] = ()) -> tuple[Job, ...]:
     (folder / "m.csv").write_text("\n".join((header, *lines)))
-    return check_manifest(folder / "m.csv", allow, Preset.STILL).jobs
+    return check_manifest(folder / "m.csv", allow).jobs
 
 
 def faults(folder: Path, header: str, *lines: str) -> list[Fault]:
@@ -66,9 +68,19 @@ def test_a_good_row_becomes_a_job(course: Path) -> None:
     assert not job.motion_gate
 
 
+def test_a_quality_is_named_by_the_row_or_by_the_batch(course: Path) -> None:
+    (course / "m.csv").write_text("id,portrait,audio,quality\na,p.png,a.wav,\nb,p.png,a.wav,Proof\n")
+    named = check_manifest(course / "m.csv").jobs
+    assert [job.quality for job in named] == [Quality.PUBLISHED, Quality.PROOF]
+    named = check_manifest(course / "m.csv", (), Defaults(quality=Quality.FAST)).jobs
+    assert [job.quality for job in named] == [Quality.FAST, Quality.PROOF]
+    (fault,) = faults(course, "id,portrait,audio,quality", "a,p.png,a.wav,fats")
+    assert (fault.problem, fault.remedy) == ("there is no such quality", "Did you mean 'fast'?")
+
+
 def test_defaults_are_as_documented(course: Path) -> None:
     (job,) = check(course, "id,portrait,audio", "a,p.png,a.wav")
-    assert (job.voice, job.language, job.seed, job.width, job.height) == ("en-us", "en-us", 0, 512, 512)
+    assert (job.voice, job.language, job.seed, job.width, job.height) == ("hibari", "en-us", 0, 512, 512)
     (job,) = check(course, "id,portrait,audio,language", "a,p.png,a.wav,de")
     assert (job.voice, job.language) == ("de", "de")
 
@@ -106,6 +118,8 @@ def test_defaults_are_as_documented(course: Path) -> None:
         ("id,portrait,audio,preset", "a,p.png,a.wav,stil", "preset", "Did you mean 'still'?"),
         ("id,portrait,audio,face_box", "a,p.png,a.wav,1 2 3", "face_box", "not a box"),
         ("id,portrait,audio,audio_gate", "a,p.png,a.wav,maybe", "audio_gate", "neither open nor closed"),
+        ("id,portrait,audio,denoise", "a,p.png,a.wav,maybe", "denoise", "neither yes nor no"),
+        ("id,portrait,audio,head_movement", "a,p.png,a.wav,open-ish", "head_movement", "neither yes nor no"),
         ("id,portrait,audio,audio_gate", "a,p.png,a.wav,closed", "audio_gate", "both gates are closed"),
         ("id,portrait,audio,motion_gate", "a,p.png,a.wav,open", "motion_gate", "no driving_video"),
         ("id,portrait,audio,driving_video", "a,p.png,a.wav,s.md", "driving_video", ""),
@@ -118,6 +132,18 @@ def test_a_fault_is_named_by_row_column_and_problem(
     (fault,) = faults(course, header, line)
     assert (fault.row, fault.column) == (2, column)
     assert says in str(fault)
+
+
+def test_noise_is_taken_out_of_recordings_alone(course: Path) -> None:
+    rows = "a,p.png,a.wav,,\nb,p.png,a.wav,,no\nc,p.png,,s2.md,yes\n"
+    (course / "m.csv").write_text("id,portrait,audio,script,denoise\n" + rows)
+    (course / "s2.md").write_text("Hello to all of you.")
+    assert [job.denoise for job in check_manifest(course / "m.csv", (), Defaults(denoise=True)).jobs] == [
+        True,
+        False,
+        False,
+    ]
+    assert not any(job.denoise for job in check_manifest(course / "m.csv").jobs)
 
 
 def test_all_faults_are_told_at_once(course: Path) -> None:
@@ -338,7 +364,7 @@ def test_pipes_devices_and_folders_are_refused_and_not_waited_for(course: Path, 
         row = {"id": "a", "portrait": str(course / "p.png"), "audio": str(course / "a.wav")} | {column: str(path)}
         (course / "m.csv").write_text(",".join(row) + "\n" + ",".join(row.values()))
         with pytest.raises(ManifestRefused) as caught:
-            check_manifest(course / "m.csv", (tmp_path, Path("/dev")), Preset.STILL)
+            check_manifest(course / "m.csv", (tmp_path, Path("/dev")))
         (fault,) = caught.value.faults
         assert (fault.column, fault.problem) == (column, "it is not a file")
 
@@ -350,13 +376,39 @@ def test_a_thousand_faults_are_enough(course: Path) -> None:
 
 
 def test_a_photograph_is_warned_of_with_its_row(course: Path) -> None:
-    photograph = Path(__file__).parents[1] / "picture/pictures/grace-hopper.jpg"
-    (course / "grace.jpg").write_bytes(photograph.read_bytes())
-    (course / "m.csv").write_text("id,portrait,audio,preset\n\na,p.png,a.wav,still\ngrace,grace.jpg,a.wav,demo\n")
+    (course / "grace.jpg").write_bytes(GRACE.read_bytes())
+    (course / "m.csv").write_text(
+        "id,portrait,audio,preset,consent\n\na,p.png,a.wav,still,\ngrace,grace.jpg,a.wav,demo,c-1\n"
+    )
     images._read.cache_clear()
     (warning,) = check_manifest(course / "m.csv").warnings
-    assert images._read.cache_info().misses == 2  # each is decoded once: for its digest, its face and the warning
+    assert images._read.cache_info().misses <= 2  # each at most once, for its digest, its face and the warning
     assert warning.startswith("row 4 (grace): the portrait looks like a photograph")
+
+
+def test_a_photograph_is_drafted_and_a_drawing_goes_to_the_network(course: Path) -> None:
+    (course / "grace.jpg").write_bytes(GRACE.read_bytes())
+    drawn = Path(__file__).parents[3] / "examples/course/portraits/mara.png"
+    (course / "mara.png").write_bytes(drawn.read_bytes())
+    lines = "id,portrait,audio,preset,size", "a,grace.jpg,a.wav,,", "b,mara.png,a.wav,,", "c,grace.jpg,a.wav,still,640"
+    (course / "m.csv").write_text("\n".join(lines))
+    jobs = check_manifest(course / "m.csv", (), Defaults(preset=None)).jobs
+    assert [(job.preset, job.width) for job in jobs] == [(Preset.DRAFT, 512), (Preset.DEMO, 768), (Preset.STILL, 640)]
+
+
+def test_a_photograph_needs_a_reference_to_a_consent(course: Path) -> None:
+    (course / "grace.jpg").write_bytes(GRACE.read_bytes())
+    (course / "m.csv").write_text(
+        "id,portrait,audio,preset,consent\na,grace.jpg,a.wav,actalker,\nb,p.png,a.wav,still,\n"
+    )
+    (warning,) = check_manifest(course / "m.csv").warnings
+    assert warning.startswith("row 2 (a): the portrait is a photograph, and the row has no reference")
+    with pytest.raises(ManifestRefused) as caught:
+        check_manifest(course / "m.csv", require_consent=True)
+    (fault,) = caught.value.faults
+    assert (fault.row, fault.column, fault.remedy) == (2, "consent", "Give one in the column consent.")
+    (course / "m.csv").write_text("id,portrait,audio,preset,consent\na,grace.jpg,a.wav,actalker,signed 3 May\n")
+    assert check_manifest(course / "m.csv", require_consent=True).warnings == ()
 
 
 def test_a_workbook_is_checked_like_a_csv_file(course: Path) -> None:
@@ -396,5 +448,5 @@ def test_ten_thousand_rows_with_files_of_their_own_are_checked_in_seconds(tmp_pa
         lines.append(f"{index},{index}.jpg,{index}.md,N{random.Random(index).random()}")
     (tmp_path / "m.csv").write_text("\n".join(lines))
     began = time.monotonic()
-    assert len(check_manifest(tmp_path / "m.csv", (), Preset.STILL).jobs) == 10_000
+    assert len(check_manifest(tmp_path / "m.csv").jobs) == 10_000
     print(f"\n10,000 rows with 20,000 files of their own are checked in {time.monotonic() - began:.1f} s")

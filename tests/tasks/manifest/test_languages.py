@@ -7,7 +7,6 @@ import pytest
 from PIL import Image
 
 from tasks.errors import Fault, ManifestRefused
-from tasks.job import Preset
 from tasks.manifest.intake import CheckedManifest, check_manifest
 from tests.tasks.manifest.test_intake import write_wav
 from tests.tasks.speech.test_identify import SENTENCES
@@ -26,7 +25,7 @@ def folder(tmp_path: Path) -> Path:
 def check(folder: Path, script: str, language: str = "", voice: str = "", audio: str = "") -> CheckedManifest:
     (folder / "s.md").write_text(f"# Title\n\n{script}\n")
     (folder / "m.csv").write_text(f"id,portrait,script,language,voice,audio\na,p.png,s.md,{language},{voice},{audio}\n")
-    return check_manifest(folder / "m.csv", (), Preset.STILL)
+    return check_manifest(folder / "m.csv")
 
 
 def fault(folder: Path, script: str, language: str = "", voice: str = "", audio: str = "") -> Fault:
@@ -48,7 +47,7 @@ def test_the_language_of_a_script_is_found_where_none_is_named(folder: Path, lan
 def test_english_and_what_may_be_english_are_read_in_english(folder: Path, script: str) -> None:
     checked = check(folder, script)
     (job,) = checked.jobs
-    assert (job.language, job.voice) == ("en-us", "en-us")
+    assert (job.language, job.voice) == ("en-us", "hibari")
     assert checked.warnings == ()
 
 

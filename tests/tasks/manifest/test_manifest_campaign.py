@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from tasks.errors import ManifestRefused
-from tasks.job import Job, Preset
+from tasks.job import Job
 from tasks.manifest.header import COLUMNS, column
 from tasks.manifest.intake import check_manifest
 from tests.course import ROOT, write_portrait
@@ -60,6 +60,10 @@ def course(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "accents.md").write_text("a" + "\u0316\u0301" * 60_000)
     (folder / "latin.md").write_bytes("Grüße".encode("latin-1"))
     (folder / "word.md").write_bytes(b"PK\x03\x04")
+    (folder / "names.csv").write_text("word,said\nHello,/həˈloʊ/\n")
+    entry = "<lexeme><grapheme>Hello</grapheme><alias>Hallo</alias></lexeme>"
+    (folder / "names.pls").write_text(f"<lexicon>{entry}</lexicon>")
+    (folder / "de.pls").write_text(f'<lexicon xml:lang="de">{entry}</lexicon>')
     for name, samples in (("a.wav", 9000 * np.sin(np.arange(16_000) / 9)), ("silent.wav", np.zeros(16_000))):
         with wave.open(str(folder / name), "wb") as file:
             file.setparams((1, 2, 16_000, 0, "NONE", ""))
@@ -113,8 +117,9 @@ GOOD = {
     "script": ("s.md", "s.md", "s.md", "variables.md"),
     "audio": ("", "", "a.wav"),
     "driving_video": ("",),
-    "voice": ("", "en-us", "de", "en-us+f3@140"),
-    "language": ("", "en", "de"),
+    "voice": ("", "en-us", "de", "en-us+f3@140", "hibari@140", "jm_kumo"),
+    "language": ("", "en", "de", "en-gb"),
+    "lexicon": ("", "names.csv", "names.pls", "de.pls"),
     "title": ("", "A title", "A title", "Hello {{first_name}}"),
     "seed": ("", "0", "7"),
     "audio_gate": ("", "open"),
@@ -245,7 +250,7 @@ def test_every_manifest_gives_jobs_or_faults_in_words(course: Path, rounds: int)
         (course / name).write_bytes(data)
         began = time.process_time()
         try:
-            found = check_manifest(course / name, (), Preset.STILL)
+            found = check_manifest(course / name)
             assert found.jobs and all(isinstance(job, Job) for job in found.jobs)
             ends["accepted"] += 1
         except ManifestRefused as refused:

@@ -1,5 +1,6 @@
 """ffmpeg as a process: what it says when it fails, and that it never outlives its parent."""
 
+import os
 import subprocess
 import sys
 import time
@@ -47,14 +48,25 @@ def test_a_full_disk_is_named() -> None:
         ffmpeg.run(arguments, what="writing", time_limit_s=20)
 
 
-def test_the_address_space_is_limited() -> None:
+@pytest.fixture(params=["setpriv", "Python"])
+def wrapper(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """What ties ffmpeg to its parent."""
+    if request.param == "Python":
+        monkeypatch.setattr(ffmpeg, "_setpriv", lambda: "")
+    elif not ffmpeg._setpriv():
+        pytest.skip("util-linux is not here")
+    return str(request.param)
+
+
+def test_the_address_space_is_limited(wrapper: str) -> None:
     arguments = ("-f", "lavfi", "-i", "testsrc=size=7680x4320", "-frames:v", "3", "-c:v", "libx264", "-f", "null", "-")
     with pytest.raises(ToolFailed, match=r"allocate memory|malloc|temporarily unavailable|signal"):
         ffmpeg.run(arguments, what="growing", time_limit_s=60, memory_limit_bytes=300 << 20)
 
 
-def test_it_dies_with_a_parent_that_is_killed() -> None:
-    code = f"from tasks.media import ffmpeg; ffmpeg.run({ENDLESS!r}, what='x', time_limit_s=60)"
+def test_it_dies_with_a_parent_that_is_killed(wrapper: str) -> None:
+    without = "ffmpeg._setpriv = lambda: ''; " if wrapper == "Python" else ""
+    code = f"from tasks.media import ffmpeg; {without}ffmpeg.run({ENDLESS!r}, what='x', time_limit_s=60)"
     with subprocess.Popen([sys.executable, "-c", code]) as parent:
         child = _wait_for_child(parent.pid)
         parent.kill()
@@ -63,6 +75,31 @@ def test_it_dies_with_a_parent_that_is_killed() -> None:
     while _lives(child):
         assert time.monotonic() < deadline, f"{child} is still there"
         time.sleep(0.02)
+
+
+def test_it_does_not_begin_when_its_parent_is_dead_already(wrapper: str, tmp_path: Path) -> None:
+    command = ("touch", str(tmp_path / "made"))
+    dead = subprocess.run((*ffmpeg._tied(os.getppid(), 1 << 30), *command), check=False)
+    assert dead.returncode == 1 and not (tmp_path / "made").exists()
+    subprocess.run((*ffmpeg._tied(os.getpid(), 1 << 30), "/usr/bin/env", *command), check=True)
+    assert (tmp_path / "made").exists()
+
+
+def test_words_of_the_command_are_no_shell(wrapper: str) -> None:
+    words = ("it's", "$(id)", "", "a  b", "-e", "\n")
+    command = (sys.executable, "-c", "import sys; print(sys.argv[1:])", *words)
+    output = subprocess.run((*ffmpeg._tied(os.getpid(), 4 << 30), *command), check=True, capture_output=True).stdout
+    assert output.decode().strip() == str(list(words))
+
+
+def test_a_setpriv_that_cannot_do_it_is_not_used(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    other = tmp_path / "setpriv"
+    other.write_text("#!/bin/sh\necho 'unrecognized option: pdeathsig' >&2\nexit 1\n")
+    other.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert ffmpeg._setpriv.__wrapped__() == ""
+    monkeypatch.setenv("PATH", str(tmp_path / "empty"))
+    assert ffmpeg._setpriv.__wrapped__() == ""
 
 
 def test_another_ffmpeg_can_be_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -22,7 +22,8 @@ from PIL import EpsImagePlugin, ExifTags, Image
 from tasks.errors import BadInput
 from tasks.media import images
 from tasks.media.images import read_image
-from tasks.picture.framing import Aspect, Framing
+from tasks.picture.aspect import Aspect
+from tasks.picture.framing import Framing
 from tasks.picture.portrait import portrait_of
 from tests.course import ROOT
 

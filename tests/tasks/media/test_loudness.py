@@ -11,7 +11,8 @@ from tasks.errors import BadInput
 from tasks.job import SAMPLE_RATE, SAMPLES_PER_FRAME
 from tasks.media import loudness
 from tasks.media.decode import probe
-from tasks.media.loudness import TARGETS, Bed, Sound, Target
+from tasks.media.loudness import TARGETS, Bed, Target
+from tasks.media.sound import Sound
 from tasks.speech import voice as voices
 from tests.tasks.media import bs1770
 from tests.tasks.media_samples import babble, write_wav
@@ -46,6 +47,27 @@ def test_ten_voices_meet_their_target_and_keep_under_the_true_peak(tmp_path: Pat
     audio = probe(encoded).audio
     assert audio is not None and (audio.codec, audio.sample_rate, audio.channels) == ("aac", SAMPLE_RATE, 2)
     assert abs(audio.duration_ms - frames * 40) <= 1
+
+
+@pytest.mark.parametrize("name", ["en-us", "hibari"])
+def test_a_voice_is_encoded_without_being_heard_to_be(tmp_path: Path, name: str) -> None:
+    spoken = voice(name)
+    frames = len(spoken) // SAMPLES_PER_FRAME
+    encoded, _ = loudness.master(write_wav(tmp_path / "voice.wav", spoken), frames, Target(-30, -1), None, tmp_path)
+    result = sound_of(encoded)
+    before = spoken[: frames * SAMPLES_PER_FRAME].astype(float)
+    for channel in result[:, : len(before)]:
+        noise = channel - before * (channel @ before) / (before @ before)
+        assert 10 * np.log10((channel @ channel) / (noise @ noise)) > 40  # 29 and 35 with libavcodec's default
+
+
+def test_a_limited_programme_is_measured_while_it_is_written(tmp_path: Path) -> None:
+    wav = write_wav(tmp_path / "a.wav", babble(100, seed=3))
+    limited = loudness._limited(loudness._louder(loudness._ours(wav), 12.0), -6.0)
+    written = loudness._write(limited, tmp_path / "limited.wav")
+    assert loudness.measure(limited, true_peak=False) == written
+    after = loudness.measure(loudness._ours(tmp_path / "limited.wav"))
+    assert after.integrated_lufs == written.integrated_lufs and after.true_peak_dbtp <= -5.9
 
 
 def test_one_gain_for_the_whole_programme_where_peaks_allow_it(tmp_path: Path) -> None:

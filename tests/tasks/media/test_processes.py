@@ -59,6 +59,16 @@ def test_a_driver_that_lives_keeps_what_it_started(tmp_path: Path, sleeper: subp
     assert sleeper.poll() is None
 
 
+def test_pools_of_processes_go_on_after_a_batch(tmp_path: Path) -> None:
+    """Python's resource tracker is a child too: ended with the batch, it made the next pool of processes warn."""
+    from multiprocessing import resource_tracker
+
+    resource_tracker.ensure_running()
+    processes.remember(tmp_path)
+    processes.forget(tmp_path)
+    resource_tracker.ensure_running()  # warns if it has to be started again, and warnings are errors
+
+
 def test_a_driver_whose_pid_is_anothers_now_is_dead(tmp_path: Path, sleeper: subprocess.Popen[bytes]) -> None:
     record(tmp_path, os.getpid(), sleeper.pid)  # nobody holds its lock
     assert len(processes.reap(tmp_path)) == 1

@@ -110,3 +110,8 @@ def test_a_text_that_an_srt_reader_changes_is_named(tmp_path: Path) -> None:
 )
 def test_what_srt_can_carry_is_no_reason_for_a_note(text: str, named: tuple[str, ...]) -> None:
     assert files.markup_like([Caption(0, 900, ((Word(text, 0, 900, 0),),))]) == named
+
+
+def test_what_was_written_is_read(tmp_path: Path) -> None:
+    timed_text.write(tmp_path / "captions.mp4", cues(*TEXTS), "en")
+    assert timed_text.read(tmp_path / "captions.mp4") == cues(*TEXTS)

@@ -10,7 +10,8 @@ from tasks.errors import BadInput
 from tasks.job import FPS
 from tasks.media.lossless import LosslessWriter
 from tasks.picture.driving import driver_of, driving_frames, movement_of
-from tasks.picture.portrait import Portrait, find_faces, usable_face
+from tasks.picture.portrait import find_faces
+from tasks.picture.preflight import usable_face
 from tests.tasks.renderers.test_still import PORTRAIT
 
 pytestmark = pytest.mark.numeric
@@ -42,7 +43,7 @@ def test_a_drivers_face_has_one_box_whatever_a_single_frame_says(tmp_path: Path)
         for number in range(5 * FPS):  # a second of nothing, one with the head elsewhere, three with it in its place
             shifted = np.roll(picture, 40, axis=1) if number < 2 * FPS else picture
             writer.write(shifted if number >= FPS else np.zeros_like(picture))
-    driver, face = driver_of(video, ""), usable_face(Portrait(picture, find_faces(picture)), given=False)
+    driver, face = driver_of(video, ""), usable_face(picture, find_faces(picture))
     assert driver.length == 5 * FPS
     assert abs(driver.face.left - face.left) < 5  # the file has half the colours
     assert abs(driver.face.bottom - face.bottom) < 5

@@ -12,7 +12,8 @@ from PIL import Image
 from tasks.errors import BadInput
 from tasks.media import ffmpeg
 from tasks.media.decode import decode_frames
-from tasks.picture.framing import Aspect, Framing, place
+from tasks.picture.aspect import Aspect
+from tasks.picture.framing import Framing, place
 from tests.tasks.media_samples import write_clip
 
 RED = np.full((64, 64, 3), (200, 30, 30), np.uint8)

@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 
 from tasks.errors import BadInput
+from tasks.job import Job, Preset
 from tasks.media.loudness import Bed
-from tasks.picture.framing import Aspect, Framing
+from tasks.picture.aspect import Aspect
+from tasks.picture.framing import Framing
 from tasks.picture.video_options import VideoOptions
 from tests.tasks.media_samples import babble, numbered, write_clip, write_wav
 
@@ -38,3 +40,11 @@ def test_music_without_sound_is_named(tmp_path: Path) -> None:
     mute = write_clip(tmp_path / "mute.avi", [numbered(0)])
     with pytest.raises(BadInput, match="has no sound"):
         VideoOptions(music=Bed(mute)).check()
+
+
+def test_a_draft_says_that_it_is_one_unless_nobody_wants_that() -> None:
+    draft, demo = (Job("a", 1, Path("p.png"), preset=preset) for preset in (Preset.DRAFT, Preset.DEMO))
+    assert VideoOptions().label_of(draft) == "Draft, AI-generated"
+    assert VideoOptions(label="Course 7").label_of(draft) == "Draft, AI-generated · Course 7"
+    assert VideoOptions(mark_drafts=False, label="Course 7").label_of(draft) == "Course 7"
+    assert VideoOptions().label_of(demo) == VideoOptions(mark_drafts=False).label_of(draft) == ""

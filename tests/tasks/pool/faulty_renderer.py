@@ -31,10 +31,17 @@ class Behaviour(IntEnum):
     FULL = 7
 
 
-class FaultyRenderer:
+class FaultyRenderer(Renderer[tuple[Job, Segment], Frame]):
     """Draws grey frames and meets the segment's behaviour half way; what is deaf is so from the start."""
 
-    def render(self, job: Job, segment: Segment, cancelled: Callable[[], bool]) -> Iterator[Frame]:
+    def prepare(self, job: Job, segment: Segment) -> tuple[Job, Segment]:
+        return job, segment
+
+    def finish(self, prepared: tuple[Job, Segment], parts: Iterator[Frame]) -> Iterator[Frame]:
+        return parts
+
+    def draw(self, prepared: tuple[Job, Segment], cancelled: Callable[[], bool]) -> Iterator[Frame]:
+        job, segment = prepared
         behaviour = Behaviour(segment.joint_seed)
         for index in range(segment.frames):
             if index == (0 if behaviour is Behaviour.IGNORE_CANCEL else segment.frames // 2):
@@ -62,7 +69,7 @@ def meet(behaviour: Behaviour, mark: Path) -> None:
         raise BadInput("no face in the portrait")
 
 
-def load(preset: Preset, weights: Path | None, threads: int) -> Renderer:
+def load(preset: Preset, weights: Path | None, threads: int) -> FaultyRenderer:
     if weights and not weights.exists():
         raise BadInput(f"{weights} is missing")
     return FaultyRenderer()

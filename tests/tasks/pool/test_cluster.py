@@ -10,15 +10,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks.errors import BadInput
+from tasks.errors import BadInput, Infrastructure
 from tasks.job import Preset
 from tasks.media import processes
 from tasks.pool.events import Kind
+from tasks.pool.post import Post
 from tasks.pool.ray_session import LOCAL_ENVIRONMENT, QUIET_ENVIRONMENT
+from tasks.pool.render_pool import RenderPool
 from tasks.pool.worker import RenderWorker, WorkerSettings
 from tasks.records.store import Store
-from tests.tasks.pool.faulty_renderer import Behaviour, load, segments
-from tests.tasks.pool.test_render_pool import PoolFixture
+from tests.tasks.pool.faulty_renderer import Behaviour, job, load, segments
+from tests.tasks.pool.some_stages import who
+from tests.tasks.pool.test_render_pool import NEVER, PoolFixture
 
 if TYPE_CHECKING:
     from ray.cluster_utils import Cluster
@@ -56,6 +59,21 @@ def test_a_node_that_dies_costs_only_what_it_was_at(cluster: "Cluster", tmp_path
     assert fixture.count(Kind.FINISHED, "cluster") == 12
     assert cluster.head_node.remaining_processes_alive()  # it is not ours to end
     assert list(fixture.store.scratch.iterdir()) == []
+
+
+def test_on_a_cluster_stages_get_the_cores_that_workers_leave(cluster: "Cluster", tmp_path: Path) -> None:
+    """Two nodes of one core: one renders, and the other one has the stages."""
+    store = Store(tmp_path)
+    with RenderPool(Preset.STILL, None, store, address=cluster.address, load=load, post=Post.CLUSTER) as pool:
+        assert pool.render(job("row"), segments("row", 2), NEVER.is_set)
+        assert pool.placed(who, lambda: False)("hello")[0] == "hello"
+    taken = RenderPool(Preset.STILL, None, store, address=cluster.address, actors=2, load=load, post=Post.CLUSTER)
+    with taken:
+        problem = "2 workers take all 2 cores of the cluster: --post cluster needs one more"
+        with pytest.raises(Infrastructure, match=problem):
+            taken.placed(who, lambda: False)("hello")
+        with pytest.raises(Infrastructure, match=problem):
+            taken.render(job("late"), segments("late", 1), NEVER.is_set)
 
 
 def test_a_worker_that_sees_another_workspace_refuses_to_begin(tmp_path: Path) -> None:

@@ -30,7 +30,8 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     tell = lambda event: print(event.kind, flush=True)
     with RenderPool(Preset.STILL, None, Store(Path(sys.argv[1])), actors=2, on_event=tell, load=load) as pool:
-        pool.render(job("row"), segments("row", 4, 5000, dict.fromkeys(range(4), Behaviour.SLOW)), threading.Event())
+        wanted = segments("row", 4, 5000, dict.fromkeys(range(4), Behaviour.SLOW))
+        pool.render(job("row"), wanted, threading.Event().is_set)
 
 main()
 """
@@ -40,11 +41,11 @@ def test_missing_weights_fail_every_row_with_the_reason(tmp_path: Path) -> None:
     store = Store(tmp_path)
     with RenderPool(Preset.STILL, tmp_path / "unet.safetensors", store, actors=1, load=load) as pool:
         with pytest.raises(BadInput, match=r"no worker is left: .*unet\.safetensors is missing"):
-            pool.render(job("row"), segments("row", 2), NEVER)
+            pool.render(job("row"), segments("row", 2), NEVER.is_set)
         with pytest.raises(BadInput, match="no worker is left"):
-            pool.render(job("next"), segments("next", 2), NEVER)
+            pool.render(job("next"), segments("next", 2), NEVER.is_set)
     with pytest.raises(Cancelled, match="the pool was closed"):
-        pool.render(job("late"), segments("late", 2), NEVER)
+        pool.render(job("late"), segments("late", 2), NEVER.is_set)
 
 
 def test_no_cluster_at_the_address_fails_every_row_with_the_reason(tmp_path: Path) -> None:
@@ -52,7 +53,7 @@ def test_no_cluster_at_the_address_fails_every_row_with_the_reason(tmp_path: Pat
         RenderPool(Preset.STILL, None, Store(tmp_path), address="127.0.0.1:9", load=load) as pool,
         pytest.raises(Infrastructure, match=r"no Ray cluster answers at 127\.0\.0\.1:9"),
     ):
-        pool.render(job("row"), segments("row", 2), NEVER)
+        pool.render(job("row"), segments("row", 2), NEVER.is_set)
 
 
 @pytest.fixture

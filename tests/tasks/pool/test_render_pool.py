@@ -16,7 +16,7 @@ from tasks.errors import BadInput, Cancelled, Quarantined, RenderFailed
 from tasks.job import Clip, Preset, Segment
 from tasks.pool.events import Kind, PoolEvent
 from tasks.pool.render_pool import RenderPool
-from tasks.pool.supervisor import Rules
+from tasks.pool.slots import Rules
 from tasks.records.store import Store
 from tests.tasks.pool.faulty_renderer import Behaviour, job, load, segments
 
@@ -42,7 +42,7 @@ class PoolFixture:
         )
 
     def render(self, *wanted: Segment, cancelled: threading.Event = NEVER) -> tuple[Clip, ...]:
-        return self.pool.render(job(wanted[0].job_id), wanted, cancelled)
+        return self.pool.render(job(wanted[0].job_id), wanted, cancelled.is_set)
 
     def wait_until(self, condition: Callable[[], bool]) -> None:
         """Look at the events until they are as they should be."""
@@ -191,7 +191,7 @@ def test_a_full_disk_is_a_pause(fixture: PoolFixture, tmp_path: Path) -> None:
     (wanted,) = segments("full", 1, behaviours={0: Behaviour.FULL})
     assert fixture.render(replace(wanted, wav=tmp_path / "mark"))
     kinds = [event.kind for event in fixture.events]
-    assert kinds.count(Kind.PAUSED) == kinds.count(Kind.RESUMED) == 1
+    assert kinds.count(Kind.WAITING_FOR_SPACE) == kinds.count(Kind.SPACE_IS_BACK) == 1
     assert "No space left on device" in fixture.wait_for(Kind.FAILED, "full").error
 
 

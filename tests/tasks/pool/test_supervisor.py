@@ -21,10 +21,12 @@ from tasks.errors import (
     TimedOut,
     WorkerLost,
 )
-from tasks.job import Clip, Job, Segment
+from tasks.job import Clip, Job, Segment, WorkerFacts
 from tasks.pool.backlog import Request
 from tasks.pool.events import Kind, PoolEvent
-from tasks.pool.supervisor import Rules, Supervisor
+from tasks.pool.slots import Rules
+from tasks.pool.supervisor import Supervisor
+from tasks.records.orders import Steering
 
 ENDS = (Kind.FINISHED, Kind.FAILED, Kind.STOPPED)
 
@@ -87,8 +89,10 @@ class Simulation:
             clock=lambda: self.now,
         )
 
-    def ask(self, *segments: Segment, cancelled: Callable[[], bool] = lambda: False) -> dict[str, Future[Clip]]:
-        request = Request(Job("row", 1, Path("portrait.png")), segments, cancelled)
+    def ask(
+        self, *segments: Segment, cancelled: Callable[[], bool] = lambda: False, row: str = "row"
+    ) -> dict[str, Future[Clip]]:
+        request = Request(Job(row, 1, Path("portrait.png")), segments, cancelled)
         self.supervisor.submit(request)
         return request.futures
 
@@ -101,7 +105,7 @@ class Simulation:
         while self.workers.starting:
             worker = self.workers.starting.pop(0)
             self.workers.held[worker] = []
-            self.supervisor.ready(worker, f"node/{worker}")
+            self.supervisor.ready(worker, WorkerFacts(f"node/{worker}"))
         self.supervisor.tick()
 
     def answer_polls(self) -> None:
@@ -169,8 +173,26 @@ def test_a_death_blames_what_was_at_work_and_returns_the_rest_to_the_front() -> 
     assert len(simulation.workers.held["0.2"]) == 1
     for _ in range(4):
         simulation.finish("0.2")
-    assert simulation.workers.handed == ["a", "b", "a", "b", "c", "d"]
+    assert simulation.workers.handed == ["a", "b", "c", "a", "b", "c", "d"]
     assert all(future.result() for future in futures.values())
+
+
+def test_what_was_on_a_worker_that_died_runs_alone_and_is_blamed_if_it_kills_again() -> None:
+    """What kills may be drawn while the worker's first segment is being written: the first is blamed, once."""
+    simulation = Simulation(slots=1)
+    futures = simulation.ask(*(segment(f"good {number}", 40) for number in range(6)), segment("poison", 39))
+    simulation.tick()
+    while not all(future.done() for future in futures.values()):
+        ((worker, held),) = simulation.workers.held.items()
+        if "poison" in [key for _, key in held]:
+            simulation.fail(worker, WorkerLost("SIGSEGV"))
+        else:
+            simulation.finish(worker)
+            simulation.tick()
+    with pytest.raises(Quarantined):
+        futures.pop("poison").result()
+    assert all(future.result() for future in futures.values())
+    assert simulation.kinds().count(Kind.WORKER_LOST) <= 4
 
 
 def test_a_segment_that_kills_three_workers_is_quarantined_and_the_others_go_on() -> None:
@@ -394,6 +416,88 @@ def test_one_row_that_is_cancelled_does_not_stop_what_another_wants_too() -> Non
     assert second["shared"].result()
 
 
+def test_a_pause_lets_what_began_finish_and_takes_back_what_did_not() -> None:
+    simulation = Simulation(slots=1, rules=Rules(in_flight=2))
+    futures = simulation.ask(segment("a", 90), segment("b", 80), segment("c", 70), segment("d", 60))
+    simulation.tick()
+    assert simulation.workers.handed == ["a", "b"]
+    simulation.supervisor.steer(Steering(paused=True))
+    assert simulation.workers.flagged == [simulation.workers.held["0.1"][1][0]]  # b, which has not begun
+    simulation.finish("0.1")
+    assert futures["a"].result()
+    simulation.fail("0.1", Cancelled("before its first frame"))
+    simulation.tick(100)
+    assert simulation.at_work() == {}
+    simulation.supervisor.steer(Steering())
+    simulation.tick()
+    assert simulation.workers.handed == ["a", "b", "b", "c"]  # b at the front, as if nothing had been
+    for _ in range(3):
+        simulation.finish("0.1")
+    assert all(future.result() for future in futures.values())
+    assert [simulation.kinds().count(kind) for kind in (Kind.STARTED, Kind.STOPPED)] == [4, 0]
+
+
+def test_what_is_taken_back_and_does_not_answer_is_killed_after_the_grace() -> None:
+    simulation = Simulation(slots=1, rules=Rules(grace_s=5))
+    simulation.ask(*(segment(name) for name in "abcd"))
+    simulation.tick()
+    simulation.supervisor.steer(Steering(paused=True))
+    simulation.finish("0.1")
+    simulation.tick(6)
+    assert simulation.workers.killed == ["0.1"]
+    simulation.supervisor.steer(Steering())
+    simulation.tick()
+    assert simulation.at_work() == {"0.2": "b"}
+
+
+def test_a_paused_row_holds_back_only_what_no_other_row_wants() -> None:
+    simulation = Simulation(slots=1)
+    simulation.supervisor.steer(Steering(paused_rows=frozenset({"held"})))
+    simulation.ask(segment("own", 90), segment("shared", 80), row="held")
+    simulation.tick()
+    assert simulation.at_work() == {}
+    assert simulation.supervisor.queued == 0
+    simulation.ask(segment("shared", 80), row="other")
+    simulation.tick()
+    assert simulation.at_work() == {"0.1": "shared"}
+    simulation.finish("0.1")
+    assert simulation.at_work() == {}
+    simulation.supervisor.steer(Steering())
+    simulation.tick()
+    assert simulation.at_work() == {"0.1": "own"}
+
+
+def test_a_row_goes_first_that_was_given_priority_while_it_waited() -> None:
+    simulation = Simulation(slots=1, rules=Rules(in_flight=2))
+    simulation.ask(segment("at work", 90), segment("next", 80), segment("last", 70))
+    simulation.ask(segment("hurried", 10), row="late")
+    simulation.tick()
+    simulation.supervisor.steer(Steering(priorities={"late": 1}))
+    for _ in range(4):
+        simulation.finish("0.1")
+    assert simulation.workers.handed == ["at work", "next", "hurried", "last"]
+
+
+def test_a_drained_worker_finishes_and_ends_and_is_replaced_when_the_batch_is_resumed() -> None:
+    simulation = Simulation(slots=2)
+    futures = simulation.ask(*(segment(str(number)) for number in range(6)))
+    simulation.tick()
+    simulation.supervisor.steer(Steering(drained=frozenset({"node/0.1"})))
+    simulation.finish("0.1")
+    simulation.fail("0.1", Cancelled("before its first frame"))
+    simulation.tick(1)
+    assert simulation.workers.killed == ["0.1"]
+    assert Kind.WORKER_DRAINED in simulation.kinds()
+    simulation.tick(1000)
+    assert list(simulation.at_work()) == ["1.1"]
+    simulation.supervisor.steer(Steering())
+    simulation.tick()
+    assert sorted(simulation.at_work()) == ["0.2", "1.1"]
+    while simulation.at_work():
+        simulation.finish(next(iter(simulation.at_work())))
+    assert all(future.result() for future in futures.values())
+
+
 def test_a_full_disk_pauses_and_costs_no_try() -> None:
     simulation = Simulation(slots=1, rules=Rules(pause_s=5))
     futures = simulation.ask(segment("a"), segment("b"))
@@ -410,7 +514,7 @@ def test_a_full_disk_pauses_and_costs_no_try() -> None:
     simulation.tick()
     simulation.finish("0.1")
     assert all(future.result() for future in futures.values())
-    assert simulation.kinds().count(Kind.PAUSED) == simulation.kinds().count(Kind.RESUMED) == 6
+    assert simulation.kinds().count(Kind.WAITING_FOR_SPACE) == simulation.kinds().count(Kind.SPACE_IS_BACK) == 6
 
 
 def test_a_worker_without_progress_is_killed_and_its_segment_tried_elsewhere() -> None:
@@ -509,7 +613,7 @@ def play(simulation: Simulation, outcomes: Iterator[str], ready: Iterator[bool])
         worker = simulation.workers.starting.pop(0)
         if next(ready, True):
             simulation.workers.held[worker] = []
-            simulation.supervisor.ready(worker, f"node/{worker}")
+            simulation.supervisor.ready(worker, WorkerFacts(f"node/{worker}"))
         else:
             simulation.supervisor.setup_failed(worker, WorkerLost("no"))
     for worker in list(simulation.at_work()):

@@ -3,6 +3,7 @@
 import errno
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from tasks.job import Job, Segment
 from tasks.records.batch_context import BatchContext, RowContext
 from tasks.records.journal import Journal
 from tasks.records.space import DiskSpace
-from tasks.records.store import Store
+from tasks.records.store import Store, digest_file
 from tasks.render import render
 
 
@@ -22,6 +23,27 @@ def row(tmp_path: Path) -> Iterator[RowContext]:
     space = DiskSpace(tmp_path, reserve_bytes=0, pause_s=0.01)
     with Journal(store.ledger, "night-1") as events:
         yield RowContext(Job("a", 1, tmp_path / "p.png"), BatchContext(store, "night-1", events, "r", "{}", space))
+
+
+def test_a_row_reads_copies_of_its_files_and_fails_when_one_was_replaced(row: RowContext, tmp_path: Path) -> None:
+    portrait, lexicon = tmp_path / "p.png", tmp_path / "names.csv"
+    portrait.write_bytes(b"a picture")
+    lexicon.write_text("word,said\nAda,Ayda\n")
+    row.job = replace(
+        row.job,
+        portrait_sha256=digest_file(portrait),
+        lexicon=lexicon,
+        lexicon_sha256=digest_file(lexicon),
+    )
+    lexicon.write_text("word,said\nAda,Ahda\n")
+    with pytest.raises(BadInput, match=r"names\.csv was changed after it was checked"):
+        row.keep_inputs()
+    lexicon.write_text("word,said\nAda,Ayda\n")
+    row.keep_inputs()
+    lexicon.write_text("word,said\nAda,Ahda\n")
+    assert row.job.lexicon is not None
+    assert row.job.lexicon.is_relative_to(tmp_path / "store" / "inputs")
+    assert row.job.lexicon.read_text() == "word,said\nAda,Ayda\n"
 
 
 class Stage:

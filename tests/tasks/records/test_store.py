@@ -58,6 +58,12 @@ def test_sweep_takes_what_the_dead_left_and_spares_the_living(store: Store) -> N
     assert list(store.scratch.iterdir()) == [mine]
 
 
+def test_there_is_nothing_to_sweep_where_somebody_has_removed_the_workspace(store: Store, tmp_path: Path) -> None:
+    for folder in (store.scratch, store.scratch.parent):
+        folder.rename(tmp_path / f"gone-{folder.name}")
+        assert store.sweep() == 0
+
+
 def test_a_video_is_delivered_by_link_and_delivered_again_without_residue(store: Store) -> None:
     for text in ("first", "second"):
         with store.temporary_folder() as folder:

@@ -12,11 +12,12 @@ from PIL import Image
 
 from actalker.checkpoint import PARTS, save_checkpoint
 from actalker.shapes import Size
-from actalker.talker import Plan
+from actalker.talker import Plan, Talker
 from tasks.errors import BadInput, Cancelled
 from tasks.job import OVERLAP_FRAMES, Job, Preset, Segment
+from tasks.renderers import talker
 from tasks.renderers.renderer import Renderer, identity, load
-from tasks.renderers.talker import lids_of, segment_noise, speech_sound
+from tasks.renderers.talker import TalkerRenderer, lids_of, segment_noise, speech_sound
 from tests.actalker.test_talker import CONFIG
 from tests.tasks.picture.test_driving import film
 from tests.tasks.renderers.test_still import PORTRAIT, hum, write_sound
@@ -52,6 +53,14 @@ def segment(tmp_path: Path) -> Segment:
 
 def draw(renderer: Renderer, job: Job, segment: Segment) -> np.ndarray:
     return np.stack([np.asarray(frame) for frame in renderer.render(job, segment, lambda: False)])
+
+
+@pytest.mark.gpu
+def test_frames_of_a_gpu_in_half_precision_are_nearly_the_cpus(weights: Path, job: Job, segment: Segment) -> None:
+    on_gpu, on_cpu = load(Preset.ACTALKER, weights, 1), TalkerRenderer(Talker.load(weights))
+    difference = np.abs(draw(on_gpu, job, segment).astype(int) - draw(on_cpu, job, segment))
+    # Of the generated frames; those between follow a flow that random weights make arbitrary.
+    assert difference[::2].mean() < 2
 
 
 @pytest.mark.parametrize(("width", "height"), [(64, 64), (96, 64), (128, 128)])
@@ -162,3 +171,49 @@ def test_weights_that_are_not_there_are_named(tmp_path: Path) -> None:
         identity(Preset.ACTALKER, None)
     with pytest.raises(BadInput, match=r"nowhere is no checkpoint: it has no config\.json"):
         identity(Preset.DEMO, tmp_path / "nowhere")
+
+
+class Card:
+    """In place of `Talker`, on a machine with a GPU: how it was loaded, and whether torch can compile there."""
+
+    def __init__(self, compiles: bool) -> None:
+        self.compiles, self.loaded = compiles, list[bool]()
+
+    def load(self, weights: Path, device: str, dtype: torch.dtype, compiled: bool = False) -> "Card":
+        assert (device, dtype) == ("cuda", torch.bfloat16)
+        self.loaded.append(compiled)
+        return self
+
+    def warm_up(self) -> None:
+        if not self.compiles:
+            raise RuntimeError("no backend")
+
+
+@pytest.mark.parametrize(
+    ("asked", "compiles", "loaded"), [(False, True, [False]), (True, True, [True]), (True, False, [True, False])]
+)
+def test_a_gpu_compiles_if_it_can(
+    weights: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    asked: bool,
+    compiles: bool,
+    loaded: list[bool],
+) -> None:
+    card = Card(compiles)
+    monkeypatch.setattr(talker, "Talker", card)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setenv("CC", "gcc")
+    load(Preset.ACTALKER, weights, 1, compiled=asked)
+    assert card.loaded == loaded
+    assert ("cannot compile the network here, so it runs without: no backend" in caplog.text) is (not compiles)
+
+
+def test_a_gpu_without_a_c_compiler_is_refused_in_words(
+    weights: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.delenv("CC", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(BadInput, match=r"Triton finds no C compiler.* Install gcc"):
+        load(Preset.ACTALKER, weights, 1)

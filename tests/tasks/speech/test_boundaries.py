@@ -49,3 +49,10 @@ def test_english(line: str) -> None:
 @given(st.text(st.sampled_from('abA 13.IV!?"()Chr'), max_size=80), st.sampled_from(["en", "de", "fr"]))
 def test_nothing_is_lost_between_sentences(text: str, language: str) -> None:
     assert "".join(segments(text, language)) == text
+
+
+@pytest.mark.parametrize("language", ["ar", "fa", "de", "en"])
+def test_no_break_spaces_stop_no_sentence_from_being_cut(language: str) -> None:
+    """sentencex panics over the first of these in Arabic."""
+    for text in ("A\u00a0.", "A\u00a0. B\u202fC. D", "First here. Then\u00a0there."):
+        assert "".join(segments(text, language)) == text

@@ -37,7 +37,9 @@ dates
     May 3, 2024 = May|third,|twenty twenty four
     May 3–5, 2024 = May|third to fifth,|twenty twenty four
     Nov. 26th = November|twenty-sixth
-    on 3 May 2024 = on|third|of May|twenty twenty four
+    on 3 May 2024 = on|the third|of May|twenty twenty four
+    the 3 May 2024 = the|third|of May|twenty twenty four
+    3–5 May = the third to fifth|of May
     the 3rd of May = the|third|of|May
     in Dec. 2025 = in|December|twenty twenty five
     you may 3 = you|may|three
@@ -328,9 +330,9 @@ def test_german(shown: str, said: str) -> None:
     [
         ("en", "March fourth, twenty twenty six"),
         ("en-us", "March fourth, twenty twenty six"),
-        ("en_GB", "third of April, twenty twenty six"),
-        ("en-gb-x-rp", "third of April, twenty twenty six"),
-        ("en-AU", "third of April, twenty twenty six"),
+        ("en_GB", "the third of April, twenty twenty six"),
+        ("en-gb-x-rp", "the third of April, twenty twenty six"),
+        ("en-AU", "the third of April, twenty twenty six"),
     ],
 )
 def test_the_day_goes_first_where_it_does(tag: str, said: str) -> None:
