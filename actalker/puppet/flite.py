@@ -43,7 +43,10 @@ class _Relation(ctypes.Structure):
 @cache
 def _library() -> Any:
     """The library, with the types of its functions. Raises OSError if it is not installed."""
-    library, *_ = [ctypes.CDLL(name, mode=ctypes.RTLD_GLOBAL) for name in _LIBRARIES]
+    try:
+        library, *_ = [ctypes.CDLL(name, mode=ctypes.RTLD_GLOBAL) for name in _LIBRARIES]
+    except OSError as error:
+        raise OSError(f"flite is not here: install Debian's package libflite1 ({error})") from error
     pointer, text = ctypes.c_void_p, ctypes.c_char_p
     for name, result, arguments in (
         ("flite_synth_text", pointer, [text, pointer]),
