@@ -3,15 +3,13 @@
 B sounds of S samples at 16 kHz, K = S / 2 + 1 frequencies. Everything is drawn from the generator that is given.
 """
 
-from functools import lru_cache
-
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-from whisper.audio import HOP_LENGTH, N_FFT, mel_filters
+from whisper.audio import HOP_LENGTH, N_FFT
 
-from actalker.encoders.small import MELS, compressed
+from actalker.encoders.small import MELS, compressed, warped_filters
 
 RATE = 16_000
 _ROOM = 16_384
@@ -83,19 +81,8 @@ def log_mels(sounds: Tensor, rng: np.random.Generator) -> Tensor:
     window = torch.hann_window(N_FFT)
     spectrum = torch.stft(sounds, N_FFT, HOP_LENGTH, window=window, return_complex=True)[..., :-1]
     power = spectrum.real**2 + spectrum.imag**2
-    filters = torch.stack([_warped_filters(int(warp)) for warp in rng.integers(-4, 5, len(sounds))])
+    filters = torch.stack([warped_filters(int(warp)) for warp in rng.integers(-4, 5, len(sounds))])
     return compressed(filters @ power).transpose(1, 2)
-
-
-@lru_cache(maxsize=9)
-def _warped_filters(warp: int) -> Tensor:
-    """Whisper's filter bank (80, 201) with every frequency multiplied by 1.025 ** `warp`."""
-    filters = mel_filters("cpu", MELS).numpy()
-    bins = np.arange(filters.shape[1])
-    source = bins / 1.025**warp
-    warped = np.stack([np.interp(source, bins, one, right=0.0) for one in filters])
-    warped *= filters.sum(1, keepdims=True) / np.maximum(warped.sum(1, keepdims=True), 1e-8)
-    return torch.from_numpy(warped.astype(np.float32))
 
 
 def masked(mels: Tensor, rng: np.random.Generator) -> Tensor:

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from actalker.encoders.small import VISEMES, SmallEncoders, frame_mel
+from actalker.encoders.small import VISEMES, SmallEncoders
 from actalker.puppet import flite, neural
 from actalker.puppet.clip import Clip, held_out_sentence
 from actalker.puppet.espeak import Speech
@@ -190,8 +190,7 @@ def heard_in(talker: Talker, clip: Clip) -> Curves:
     encoders = talker.encoders
     if not isinstance(encoders, SmallEncoders):
         raise ValueError("the checkpoint has encoders for real faces, which give no mouth shapes")
-    mel = frame_mel(torch.from_numpy(clip.audio()))
-    mouth = encoders.audio_encoder(mel[None])[0].float().numpy()
+    mouth = encoders.audio_encoder.hear(torch.from_numpy(clip.audio())).float().numpy()
     return {name: mouth[:, index] for index, name in enumerate(VISEMES)}
 
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from actalker.encoders.small import AUDIO_REACH, MOTION_SIGNALS, VISEMES, SmallEncoders, face_crops, frame_mel
+from actalker.encoders.small import AUDIO_REACH, MOTION_SIGNALS, VISEMES, SmallEncoders, face_crops
 from actalker.puppet.clip import training_clip
 from actalker.puppet.drawing import draw
 from actalker.puppet.face import REST, Face
@@ -133,7 +133,7 @@ class FootageTakes:
         # The audio encoder also gets the sound on either side that it has use for, as at inference.
         before = min(span.start, AUDIO_REACH)
         sound = video.sound[(span.start - before) * FRAME_SAMPLES : (span.stop + AUDIO_REACH) * FRAME_SAMPLES]
-        audio = self.encoders.audio_encoder(frame_mel(torch.from_numpy(sound))[None])[0]
+        audio = self.encoders.audio_encoder.hear(torch.from_numpy(sound))
         motion = self.encoders.motion_encoder(face_crops(to_tensor(pictures) / 2 + 0.5, video.box))
         return Take(
             pictures=pictures,

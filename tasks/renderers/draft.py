@@ -20,7 +20,7 @@ from actalker.draft.expression import Expression
 from actalker.draft.gestures import Reading, gestures_of, mouth_of, read
 from actalker.draft.painter import Painter
 from actalker.draft.signals import Curve, Gestures, expressions, mouth_shapes, sway
-from actalker.encoders.small import SmallEncoders, frame_mel
+from actalker.encoders.small import SmallEncoders
 from actalker.faces.mesh import MIN_SCORE, FaceMesh
 from actalker.shapes import Box
 from tasks.errors import BadInput
@@ -97,7 +97,7 @@ class DraftRenderer(Renderer[Scene, NDArray[np.uint8]]):
     def _visemes(self, segment: Segment) -> Curve:
         sound = torch.from_numpy(speech_sound(segment))  # resampled by itself: a joint sounds alike in both neighbours
         with torch.inference_mode():
-            heard = self._encoders.audio_encoder(frame_mel(sound)[None])[0]
+            heard = self._encoders.audio_encoder.hear(sound)
         return np.asarray(heard.numpy(), np.float64)
 
 

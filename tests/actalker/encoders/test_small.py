@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from actalker.encoders.small import (
+    HEARINGS,
     MOTION_SIGNALS,
     VISEMES,
     AudioEncoder,
@@ -10,12 +11,14 @@ from actalker.encoders.small import (
     SmallEncoders,
     face_crops,
     frame_mel,
+    late,
     log_mel,
     surroundings,
+    warped_filters,
 )
 from actalker.encoders.widths import SmallWidths
 from actalker.shapes import Box
-from tests.actalker.rounding import HALF_UNIT, rounding
+from tests.actalker.rounding import HALF_UNIT, rounding, rounding_of
 from tests.actalker.weights_by_rule import relative_error
 
 pytestmark = pytest.mark.numeric
@@ -65,6 +68,31 @@ def test_surroundings_are_the_mean_of_two_seconds_on_either_side() -> None:
 
 def test_a_rest_of_less_than_a_frame_is_dropped() -> None:
     assert frame_mel(torch.zeros(640 * 3 + 100)).shape == (12, 80)
+
+
+def test_a_longer_vocal_tract_moves_a_tone_down() -> None:
+    tone = _tone(1.0, 1000.0)
+    peaks = [int(log_mel(tone, warp)[50].argmax()) for warp in (-4, 0, 4)]
+    assert peaks == sorted(set(peaks), reverse=True)
+    filters = warped_filters(3)
+    assert relative_error(filters.sum(1), warped_filters(0).sum(1)) < rounding(201)  # as loud
+
+
+def test_what_is_late_begins_with_silence() -> None:
+    sound = torch.arange(1.0, 8.0)
+    assert late(sound, 2).tolist() == [0, 0, 1, 2, 3, 4, 5]
+    assert late(sound, -2).tolist() == [3, 4, 5, 6, 7, 0, 0]
+    assert late(sound, 0).tolist() == sound.tolist()
+
+
+def test_what_is_heard_is_the_mean_of_all_hearings() -> None:
+    torch.manual_seed(0)
+    encoder, sound = AudioEncoder(32).eval(), torch.randn(640 * 30 + 99)
+    with torch.no_grad():
+        one_by_one = [encoder(frame_mel(late(sound, samples), warp)[None])[0] for samples, warp in HEARINGS]
+        assert relative_error(encoder.hear(sound), torch.stack(one_by_one).mean(0)) < rounding_of(encoder)
+    assert len(one_by_one[0]) == 30
+    assert np.sum(HEARINGS, axis=0).tolist() == [0, 0]  # on the whole, neither late nor of another vocal tract
 
 
 def test_encoders_offer_tokens_of_the_stated_shapes() -> None:
