@@ -38,6 +38,9 @@ _BITRATE = 160_000
 _CODER = "fast"
 """At this bit rate the better of libavcodec's two, in half of the time: its noise is 44 to 54 dB below six voices, one
 of them recorded; that of `twoloop`, the default, 29 to 37 dB."""
+_AS_ONE = {"aac_ms": "1", "aac_is": "0", "aac_pns": "0", "aac_tns": "0"}
+"""For the same sound in both channels: their sum is coded, and nothing else is looked for. That takes three quarters of
+the time, with 1 dB more noise."""
 _AAC_SAMPLES = 1024
 _LONG = {"rf64": "auto"}
 """WAV of more than 4 GiB."""
@@ -187,7 +190,7 @@ def master(wav: Path, frames: int, target: Target, bed: Bed | None, work: Path) 
     for _ in range(_ROUNDS):
         sound = _leveled(programme, before, target, ceiling_dbtp, work / "limited.wav")
         _encode(sound, frames, encoded)
-        after = measure(_Track(encoded, "mov"))
+        after = measure(_Track(encoded, "mov") if bed else _left(_Track(encoded, "mov")))
         excess_db = after.true_peak_dbtp - target.true_peak_dbtp
         if excess_db <= 0:
             return encoded, after
@@ -274,6 +277,11 @@ def _stereo(path: Path, demuxer: str) -> _Track:
     return _Track(path, demuxer).then("aformat", sample_fmts="flt", channel_layouts="stereo")
 
 
+def _left(sound: _Track) -> _Track:
+    """The left one of two channels that are the same: it is measured in half of the time."""
+    return sound.then("channelmap", map=0, channel_layout="mono")
+
+
 def _louder(sound: _Track, gain_db: float) -> _Track:
     return sound.then("volume", volume=f"{gain_db:.4f}dB", precision="double")
 
@@ -291,12 +299,18 @@ def _encode(sound: _Track, frames: int, encoded: Path) -> None:
     samples = frames * SAMPLES_PER_FRAME
     whole = sound.then("apad", whole_len=samples).then("atrim", end_sample=samples)
     with full_disk_is_named("the sound is encoded"), av.open(str(encoded), "w", format="ipod") as container:
-        options = {"aac_coder": _CODER}
-        track = container.add_stream("aac", rate=SAMPLE_RATE, layout="stereo", bit_rate=_BITRATE, options=options)
+        track: av.AudioStream | None = None
         blocks = whole.then("aformat", sample_fmts="fltp").then("asetnsamples", nb_out_samples=_AAC_SAMPLES, pad=0)
         for frame in blocks.frames("encoding the sound"):
+            track = track or _aac(container, one_voice=frame.layout.nb_channels == 1)
             container.mux(track.encode(_in_both_channels(frame)))
-        container.mux(track.encode(None))
+        if track is not None:
+            container.mux(track.encode(None))
+
+
+def _aac(container: av.container.OutputContainer, *, one_voice: bool) -> av.AudioStream:
+    options = {"aac_coder": _CODER, **(_AS_ONE if one_voice else {})}
+    return container.add_stream("aac", rate=SAMPLE_RATE, layout="stereo", bit_rate=_BITRATE, options=options)
 
 
 def _in_both_channels(frame: av.AudioFrame) -> av.AudioFrame:
