@@ -18,7 +18,6 @@ from typing import Any, cast
 
 import av
 import av.filter
-import numpy as np
 
 from tasks.errors import ToolFailed
 from tasks.job import SAMPLE_RATE, SAMPLES_PER_FRAME
@@ -184,12 +183,12 @@ def master(wav: Path, frames: int, target: Target, bed: Bed | None, work: Path) 
     encoded = work / "sound.m4a"
     before = measure(programme)
     if not before.measurable:
-        _encode(programme, frames, encoded)
+        _encode(programme, frames, encoded, one_voice=bed is None)
         return encoded, before
     ceiling_dbtp = target.true_peak_dbtp - _CODEC_MARGIN_DB
     for _ in range(_ROUNDS):
         sound = _leveled(programme, before, target, ceiling_dbtp, work / "limited.wav")
-        _encode(sound, frames, encoded)
+        _encode(sound, frames, encoded, one_voice=bed is None)
         after = measure(_Track(encoded, "mov") if bed else _left(_Track(encoded, "mov")))
         excess_db = after.true_peak_dbtp - target.true_peak_dbtp
         if excess_db <= 0:
@@ -295,32 +294,23 @@ def _limited(sound: _Track, ceiling_dbtp: float) -> _Track:
     )
 
 
-def _encode(sound: _Track, frames: int, encoded: Path) -> None:
+def _encode(sound: _Track, frames: int, encoded: Path, *, one_voice: bool) -> None:
+    """Encode as stereo.
+
+    Args:
+        one_voice: Whether the sound is mono, and comes into both channels as it is; libav would make it 3 dB softer.
+    """
     samples = frames * SAMPLES_PER_FRAME
     whole = sound.then("apad", whole_len=samples).then("atrim", end_sample=samples)
+    if one_voice:
+        whole = whole.then("pan", args="stereo|c0=c0|c1=c0")
     with full_disk_is_named("the sound is encoded"), av.open(str(encoded), "w", format="ipod") as container:
-        track: av.AudioStream | None = None
+        options = {"aac_coder": _CODER, **(_AS_ONE if one_voice else {})}
+        track = container.add_stream("aac", rate=SAMPLE_RATE, layout="stereo", bit_rate=_BITRATE, options=options)
         blocks = whole.then("aformat", sample_fmts="fltp").then("asetnsamples", nb_out_samples=_AAC_SAMPLES, pad=0)
         for frame in blocks.frames("encoding the sound"):
-            track = track or _aac(container, one_voice=frame.layout.nb_channels == 1)
-            container.mux(track.encode(_in_both_channels(frame)))
-        if track is not None:
-            container.mux(track.encode(None))
-
-
-def _aac(container: av.container.OutputContainer, *, one_voice: bool) -> av.AudioStream:
-    options = {"aac_coder": _CODER, **(_AS_ONE if one_voice else {})}
-    return container.add_stream("aac", rate=SAMPLE_RATE, layout="stereo", bit_rate=_BITRATE, options=options)
-
-
-def _in_both_channels(frame: av.AudioFrame) -> av.AudioFrame:
-    """A frame of planar floats as stereo. A mono one is as loud in either channel; libav would make it 3 dB softer."""
-    if frame.layout.nb_channels == 2:
-        return frame
-    samples = np.asarray(frame.to_ndarray(), np.float32)
-    stereo = av.AudioFrame.from_ndarray(samples.repeat(2, axis=0), "fltp", "stereo")
-    stereo.sample_rate, stereo.pts, stereo.time_base = frame.sample_rate, frame.pts, frame.time_base
-    return stereo
+            container.mux(track.encode(frame))
+        container.mux(track.encode(None))
 
 
 def _exactly(sound: Any, frames: int) -> Any:
