@@ -35,8 +35,8 @@ _LIMITER_RATE = 4 * SAMPLE_RATE
 _CODEC_MARGIN_DB = 0.5
 _BITRATE = 160_000
 _CODER = "fast"
-"""At this bit rate the better of libavcodec's two, in half of the time: its noise is 43 to 58 dB below seven voices; that
-of `twoloop`, the default, 29 to 37 dB below six of them."""
+"""The better of libavcodec's two at this bit rate, in half of the time: its noise is 43 to 58 dB below seven voices,
+that of `twoloop`, the default, 29 to 37 dB below six."""
 _AS_ONE = {"aac_ms": "1", "aac_is": "0", "aac_pns": "0", "aac_tns": "0"}
 """For the same sound in both channels: their sum is coded, and nothing else is looked for. That takes three quarters of
 the time, and adds up to 5 dB to the noise."""
