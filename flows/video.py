@@ -35,6 +35,19 @@ def make_video(
         seeds: Of segments that are to come out otherwise than by their row's seed.
         control: None for rows that are not to be measured.
     """
+    try:
+        return _made(row, pool, finishing, seeds, control)
+    finally:
+        row.log_stages()
+
+
+def _made(
+    row: RowContext,
+    pool: RenderPool,
+    finishing: FinishingOptions,
+    seeds: Mapping[int, int],
+    control: QualityControl | None,
+) -> VideoEnded:
     batch = row.batch
     with pool.preparing():
         row.run(row.keep_inputs)

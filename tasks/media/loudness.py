@@ -18,7 +18,6 @@ from typing import Any, cast
 
 import av
 import av.filter
-import numpy as np
 
 from tasks.errors import ToolFailed
 from tasks.job import SAMPLE_RATE, SAMPLES_PER_FRAME
@@ -36,8 +35,11 @@ _LIMITER_RATE = 4 * SAMPLE_RATE
 _CODEC_MARGIN_DB = 0.5
 _BITRATE = 160_000
 _CODER = "fast"
-"""At this bit rate the better of libavcodec's two, in half of the time: its noise is 44 to 54 dB below six voices, one
-of them recorded; that of `twoloop`, the default, 29 to 37 dB."""
+"""The better of libavcodec's two at this bit rate, in half of the time: its noise is 43 to 58 dB below seven voices,
+that of `twoloop`, the default, 29 to 37 dB below six."""
+_AS_ONE = {"aac_ms": "1", "aac_is": "0", "aac_pns": "0", "aac_tns": "0"}
+"""For the same sound in both channels: their sum is coded, and nothing else is looked for. That takes three quarters of
+the time, and adds up to 5 dB to the noise."""
 _AAC_SAMPLES = 1024
 _LONG = {"rf64": "auto"}
 """WAV of more than 4 GiB."""
@@ -181,13 +183,13 @@ def master(wav: Path, frames: int, target: Target, bed: Bed | None, work: Path) 
     encoded = work / "sound.m4a"
     before = measure(programme)
     if not before.measurable:
-        _encode(programme, frames, encoded)
+        _encode(programme, frames, encoded, one_voice=bed is None)
         return encoded, before
     ceiling_dbtp = target.true_peak_dbtp - _CODEC_MARGIN_DB
     for _ in range(_ROUNDS):
         sound = _leveled(programme, before, target, ceiling_dbtp, work / "limited.wav")
-        _encode(sound, frames, encoded)
-        after = measure(_Track(encoded, "mov"))
+        _encode(sound, frames, encoded, one_voice=bed is None)
+        after = measure(_Track(encoded, "mov") if bed else _left(_Track(encoded, "mov")))
         excess_db = after.true_peak_dbtp - target.true_peak_dbtp
         if excess_db <= 0:
             return encoded, after
@@ -274,6 +276,11 @@ def _stereo(path: Path, demuxer: str) -> _Track:
     return _Track(path, demuxer).then("aformat", sample_fmts="flt", channel_layouts="stereo")
 
 
+def _left(sound: _Track) -> _Track:
+    """The left one of two channels that are the same: it is measured in half of the time."""
+    return sound.then("channelmap", map=0, channel_layout="mono")
+
+
 def _louder(sound: _Track, gain_db: float) -> _Track:
     return sound.then("volume", volume=f"{gain_db:.4f}dB", precision="double")
 
@@ -287,26 +294,23 @@ def _limited(sound: _Track, ceiling_dbtp: float) -> _Track:
     )
 
 
-def _encode(sound: _Track, frames: int, encoded: Path) -> None:
+def _encode(sound: _Track, frames: int, encoded: Path, *, one_voice: bool) -> None:
+    """Encode as stereo.
+
+    Args:
+        one_voice: Whether the sound is mono, and comes into both channels as it is; libav would make it 3 dB softer.
+    """
     samples = frames * SAMPLES_PER_FRAME
     whole = sound.then("apad", whole_len=samples).then("atrim", end_sample=samples)
+    if one_voice:
+        whole = whole.then("pan", args="stereo|c0=c0|c1=c0")
     with full_disk_is_named("the sound is encoded"), av.open(str(encoded), "w", format="ipod") as container:
-        options = {"aac_coder": _CODER}
+        options = {"aac_coder": _CODER, **(_AS_ONE if one_voice else {})}
         track = container.add_stream("aac", rate=SAMPLE_RATE, layout="stereo", bit_rate=_BITRATE, options=options)
         blocks = whole.then("aformat", sample_fmts="fltp").then("asetnsamples", nb_out_samples=_AAC_SAMPLES, pad=0)
         for frame in blocks.frames("encoding the sound"):
-            container.mux(track.encode(_in_both_channels(frame)))
+            container.mux(track.encode(frame))
         container.mux(track.encode(None))
-
-
-def _in_both_channels(frame: av.AudioFrame) -> av.AudioFrame:
-    """A frame of planar floats as stereo. A mono one is as loud in either channel; libav would make it 3 dB softer."""
-    if frame.layout.nb_channels == 2:
-        return frame
-    samples = np.asarray(frame.to_ndarray(), np.float32)
-    stereo = av.AudioFrame.from_ndarray(samples.repeat(2, axis=0), "fltp", "stereo")
-    stereo.sample_rate, stereo.pts, stereo.time_base = frame.sample_rate, frame.pts, frame.time_base
-    return stereo
 
 
 def _exactly(sound: Any, frames: int) -> Any:

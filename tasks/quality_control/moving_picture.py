@@ -1,9 +1,8 @@
 """What changes from frame to frame: black and frozen frames, flicker, jumps. A small version of the luma suffices.
 
-n: frames; k: small versions in memory.
+n: frames; k: small versions in memory, of 64 x 64 pixels.
 """
 
-from collections import deque
 from collections.abc import Sequence
 
 import cv2
@@ -30,6 +29,8 @@ _LEAST_CHANGE = 0.4
 """Mean grey levels: a change is compared with this where next to nothing moves around it."""
 _ACROSS = OVERLAP_FRAMES + 1
 """From the last frame before a joint to the first after it."""
+_TOGETHER = 32
+"""So many frames are compared at once: one by one it takes three times as long."""
 
 
 class MovingPicture:
@@ -43,8 +44,8 @@ class MovingPicture:
     def __init__(self, brightness: float | None, *, lossless: bool) -> None:
         self._same = 0 if lossless else _NOISE
         self._dark = BLACK + (2.0 if brightness is None else max(2.0, _DARK * (brightness - BLACK)))
-        self._small: deque[Luma] = deque(maxlen=_ACROSS + 1)
-        self._blocks: deque[NDArray[np.float32]] = deque(maxlen=3)
+        self._last: list[Luma] = []
+        self._waiting: list[Luma] = []
         self._black: list[int] = []
         self._changes, self._largest = [0.0], [255]
         self._across, self._flicker = [0.0] * _ACROSS, [0.0]
@@ -52,20 +53,24 @@ class MovingPicture:
 
     def take(self, luma: Luma) -> None:
         """Take the next frame in."""
-        small = np.asarray(cv2.resize(luma, (EDGE, EDGE), interpolation=cv2.INTER_AREA), np.uint8)
-        if small.mean() < self._dark:
-            self._black.append(self.frames)
-        self._small.append(small)
-        if self.frames:
-            difference = cv2.absdiff(small, self._small[-2])
-            self._changes.append(float(difference.mean()))
-            self._largest.append(int(difference.max()))
-        self._blocks.append(_blocks(small))
-        if self.frames > 1:
-            self._flicker.append(_flicker(*self._blocks))
-        if self.frames >= _ACROSS:
-            self._across.append(float(cv2.absdiff(small, self._small[0]).mean()))
+        self._waiting.append(np.asarray(cv2.resize(luma, (EDGE, EDGE), interpolation=cv2.INTER_AREA), np.uint8))
         self.frames += 1
+        if len(self._waiting) == _TOGETHER:
+            self._compare()
+
+    def _compare(self) -> None:
+        """Compare the frames that wait with those before them."""
+        if not self._waiting:
+            return
+        known, first = len(self._last), self.frames - len(self._waiting)
+        small = np.concatenate([*self._last, *self._waiting]).reshape(-1, EDGE**2)
+        self._black += (np.flatnonzero(_mean(small[known:]) < self._dark) + first).tolist()
+        differences = _apart(small, 1)[max(known - 1, 0) :]
+        self._changes += _mean(differences).tolist()
+        self._largest += differences.max(1).tolist()
+        self._across += _mean(_apart(small, _ACROSS)[max(known - _ACROSS, 0) :]).tolist()
+        self._flicker += _flicker(_blocks(small))[max(known - 2, 0) :].tolist()
+        self._last, self._waiting = [*self._last, *self._waiting][-_ACROSS:], []
 
     def scores(self, speaking: NDArray[np.bool_] | None, joints: Sequence[int] = ()) -> dict[str, Score]:
         """What was found in all frames.
@@ -74,6 +79,7 @@ class MovingPicture:
             speaking: (n,) Where somebody speaks, who moves while he does; None for a picture that may stand still.
             joints: The first frame after each joint of two segments.
         """
+        self._compare()
         found = {"black_frames": Score(len(self._black), self._black[0] if self._black else -1)}
         if self.frames > 2:
             found["flicker"] = worst_stretch(np.array(self._flicker[1:]), FPS, max, first=1)
@@ -112,12 +118,26 @@ class MovingPicture:
         return Score(ratios[worst], joints[worst])
 
 
+def _mean(small: Luma) -> NDArray[np.float64]:
+    """Of each picture: (k, 4096) -> (k,)."""
+    return np.asarray(small.sum(1, dtype=np.uint32) / EDGE**2)
+
+
+def _apart(small: Luma, frames: int) -> Luma:
+    """How far each picture is from the one so many before it: (k, 4096) -> (k - frames, 4096)."""
+    if len(small) <= frames:
+        return small[:0]
+    return np.asarray(cv2.absdiff(small[frames:], small[:-frames]), np.uint8)
+
+
 def _blocks(small: Luma) -> NDArray[np.float32]:
-    side = EDGE // _BLOCK
-    return np.asarray(cv2.resize(small.astype(np.float32), (side, side), interpolation=cv2.INTER_AREA), np.float32)
+    """The mean of each block: (k, 4096) -> (k, 64)."""
+    side, below = EDGE // _BLOCK, small.reshape(-1, EDGE).astype(np.float32)  # one below the other
+    blocks = cv2.resize(below, (side, side * len(small)), interpolation=cv2.INTER_AREA)
+    return np.asarray(blocks, np.float32).reshape(len(small), side**2)
 
 
-def _flicker(before: NDArray[np.float32], now: NDArray[np.float32], after: NDArray[np.float32]) -> float:
+def _flicker(blocks: NDArray[np.float32]) -> NDArray[np.float32]:
     """How far the light of a frame is off that of both neighbours: the median of all blocks, so that what moves in a
-    part of the picture does not count."""
-    return float(np.median(np.abs(before - 2 * now + after)))
+    part of the picture does not count. (k, 64) -> (k - 2,), without the first and the last frame."""
+    return np.asarray(np.median(np.abs(blocks[:-2] - 2 * blocks[1:-1] + blocks[2:]), axis=1))

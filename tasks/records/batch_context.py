@@ -22,8 +22,11 @@ from tasks.records.store import Store, digest_file, digest_of
 P = ParamSpec("P")
 T = TypeVar("T")
 
-FINISHING_VERSION = "2"
+FINISHING_VERSION = "3"
 """Part of a finished video's key: raise it when stitching, captions or assembly change what comes out."""
+
+LONG_STAGE_MS = 1000
+"""Stages that take so long have a line of their own in the log, as soon as they end."""
 
 FINISHING_ROWS = max(2, os.cpu_count() or 1)
 
@@ -93,7 +96,7 @@ class RowContext:
         return folder
 
     def run(self, stage: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run a stage, and note how long it took. A full disk is waited for.
+        """Run a stage, and note how long it took; a long one is logged. A full disk is waited for.
 
         A stage with `retries` is tried again after errors that this can help with. A Prefect task is called as the
         function that it is: Prefect has one run for each row.
@@ -125,8 +128,15 @@ class RowContext:
         finally:
             took_ms = (time.monotonic_ns() - began) // 1_000_000
             self.stages_ms[name] = self.stages_ms.get(name, 0) + took_ms
-            log.info("%s took %.2f s", name, took_ms / 1000)
+            if took_ms >= LONG_STAGE_MS:
+                log.info("%s took %.1f s", name, took_ms / 1000)
             row_now.reset(token)
+
+    def log_stages(self) -> None:
+        """A line with the times of all stages: eleven lines took a short row longer than most of its stages."""
+        token = row_now.set(self.job.id)
+        log.info("stages in seconds: %s", ", ".join(f"{name} {ms / 1000:.2f}" for name, ms in self.stages_ms.items()))
+        row_now.reset(token)
 
     def keep_inputs(self) -> None:
         """Let the job point to copies of its files, so that one that is edited meanwhile cannot be mistaken for it.

@@ -10,6 +10,7 @@ import pytest
 
 from tasks.errors import BadInput, Cancelled, NoSpace, ToolFailed, WorkerLost
 from tasks.job import Job, Segment
+from tasks.records import batch_context
 from tasks.records.batch_context import BatchContext, RowContext
 from tasks.records.journal import Journal
 from tasks.records.space import DiskSpace
@@ -121,3 +122,17 @@ def test_a_stage_is_timed_under_its_name_whatever_it_is(row: RowContext) -> None
     row.run(plain)
     row.run(row.clip_of, Segment("a", 0, 0, 10, Path("-"), 1, 2, "ab" * 32))
     assert list(row.stages_ms) == ["stage", "plain", "clip_of"]
+
+
+def test_a_short_row_has_one_line_in_the_log_and_a_long_stage_another(
+    row: RowContext, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with caplog.at_level("INFO", "tasks"):
+        row.run(Stage(), 7)
+        row.stages_ms["speak"] = 1240
+        row.log_stages()
+        assert caplog.messages == ["stages in seconds: stage 0.00, speak 1.24"]
+        caplog.clear()
+        monkeypatch.setattr(batch_context, "LONG_STAGE_MS", 0)
+        row.run(Stage(), 7)
+    assert caplog.messages == ["stage took 0.0 s"]
