@@ -10,8 +10,10 @@ A manifest is taken when nothing in the inbox changes any more, and once: what i
 """
 
 import csv
+import fcntl
 import io
 import os
+import signal
 import time as clock
 import tomllib
 from collections.abc import Iterator, Sequence
@@ -26,6 +28,8 @@ from tasks.records.store import write_text
 
 SETTLE_S: Final = 5.0
 """What changes within this time is still being copied."""
+STALL_S: Final = 600.0
+"""A copy that is still open may stand still for so long."""
 DONE: Final = "done"
 REFUSED: Final = "refused"
 OPTIONS: Final = "actalker.toml"
@@ -59,7 +63,7 @@ class Inbox:
         if self.changing or any(path not in self._settled or self._settled[path] != _state_of(path) for path in found):
             before = dict(self._files())
             clock.sleep(SETTLE_S)
-            after = dict(self._files())
+            after = {path: state for path, state in self._files() if not _is_being_copied(path, state)}
             self.changing = before != after
             self._settled = {path: after[path] for path in found if path in after and before.get(path) == after[path]}
         return [path for path in found if path in self._settled]
@@ -139,3 +143,23 @@ def _state_of(path: Path) -> _State | None:
     except OSError:
         return None
     return stat.st_size, stat.st_mtime_ns
+
+
+def _is_being_copied(path: Path, state: _State) -> bool:
+    """Whether a process of this machine still has the file open for writing, though it stands still.
+
+    Only for `STALL_S` after its last change: a spreadsheet that somebody leaves open over night is whole. The kernel
+    tells by refusing a read lease. It gives none on most network disks, nor on files of other users.
+    """
+    if clock.time() - state[1] / 1e9 > STALL_S:
+        return False
+    try:
+        with path.open("rb") as file:
+            fcntl.fcntl(file, fcntl.F_SETSIG, signal.SIGURG)  # ignored; SIGIO would end us, if somebody writes just now
+            fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+            fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False

@@ -2,6 +2,7 @@
 
 import csv
 import os
+import time
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -98,6 +99,22 @@ def test_a_manifest_that_is_still_being_copied_is_left_alone(inbox: Path, monkey
     assert not box.changing
     box.complete()
     assert watched == [inboxes.SETTLE_S] * 2  # the third time it is known
+
+
+def test_a_copy_that_stands_still_is_not_whole_while_it_is_open(inbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stalled, left_open = inbox / "stalled.csv", inbox / "left-open.csv"
+    watching(monkeypatch)
+    box = Inbox(inbox)
+    with stalled.open("w") as copy, left_open.open("w") as editor:
+        for file in (copy, editor):
+            file.write("id,portrait\n")
+            file.flush()
+        hours_ago = time.time() - 7200
+        os.utime(left_open, (hours_ago, hours_ago))
+        assert box.complete() == [left_open]
+        assert box.changing
+    assert set(box.complete()) == {stalled, left_open}
+    assert not box.changing
 
 
 def night(inbox: Path, workspace: Path, **options: object) -> Night:
