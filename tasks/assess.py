@@ -15,7 +15,7 @@ from tasks.picture.framing import Framing
 from tasks.quality_control.control import QualityControl
 from tasks.quality_control.measure import measure_video
 from tasks.records.batch_context import RowContext
-from tasks.records.journal import VIDEO, Checked
+from tasks.records.journal import VIDEO
 
 Findings: TypeAlias = dict[int, tuple[Verdict, ...]]
 """What is wrong with segments, by their index."""
@@ -32,7 +32,7 @@ def assess(row: RowContext, clips: Sequence[Clip], control: QualityControl) -> F
         if not clip.scores:
             continue
         verdicts = control.segment(segment.key, _from(segment.start_frame, clip.scores))
-        row.batch.journal.write(Checked(row.job.id, segment.index, verdicts))
+        row.checked(segment.index, verdicts)
         if failed := tuple(verdict for verdict in verdicts if not verdict.ok):
             wrong[segment.index] = failed
     return wrong
@@ -69,7 +69,7 @@ def assess_video(
         cues=[(caption.start_ms, caption.end_ms) for caption in subtitles.captions],
     )
     verdicts = control.video(scores)
-    row.batch.journal.write(Checked(job.id, VIDEO, verdicts))
+    row.checked(VIDEO, verdicts)
     of_segments = [verdict for failed in wrong.values() for verdict in failed]
     named = {verdict.check for verdict in of_segments}
     doubts = [*of_segments, *(verdict for verdict in verdicts if not verdict.ok and verdict.check not in named)]

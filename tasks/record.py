@@ -12,7 +12,7 @@ from tasks.errors import ToolFailed, retry_helps
 from tasks.job import Clip, Finished, Outcome
 from tasks.records import checked_json
 from tasks.records.batch_context import RowContext
-from tasks.records.journal import VideoEnded
+from tasks.records.journal import VideoEnded, verdict_of
 from tasks.records.store import RECORD_SUFFIX, FinishedVideo, digest_file, write_text
 
 _OF_A_DELIVERY = frozenset({"path", "error_class", "error", "portrait", "audio", "driving_video", "lexicon"})
@@ -43,6 +43,7 @@ def record(row: RowContext, clips: tuple[Clip, ...], folder: Path, finished: Fin
         video = replace(row.video_ended(Outcome.DONE, finished, clips), files=files)
         facts = {fact: value for fact, value in sorted(asdict(video).items()) if fact not in _OF_A_DELIVERY}
         facts["batch_id"] = row.batch.batch_id
+        facts["checks"] = {str(index): [asdict(one) for one in found] for index, found in sorted(row.checks.items())}
         write_text(folder / f"{name}{RECORD_SUFFIX}", checked_json.dumps(facts, indent=1))
         store.publish_video(row.key, folder)
     found = store.find_video(row.key, name)  # the files are read back: a row means done and verified
@@ -61,7 +62,10 @@ def record(row: RowContext, clips: tuple[Clip, ...], folder: Path, finished: Fin
     persist_result=False,
 )
 def reuse(row: RowContext) -> VideoEnded | None:
-    """Deliver the video that an earlier batch made of the very same content, or return None."""
+    """Deliver the video that an earlier batch made of the very same content, or return None.
+
+    What quality control found then, by the limits of then, is found again: notes come from it.
+    """
     found = row.batch.store.find_video(row.key, row.job.id)
     if found is None:
         return None
@@ -72,6 +76,8 @@ def reuse(row: RowContext) -> VideoEnded | None:
         row.batch.journal.write(
             ended if own and ended.outcome is Outcome.DONE else replace(ended, outcome=Outcome.REUSED)
         )
+    for index, verdicts in found.record.get("checks", {}).items():  # records of older versions have none
+        row.checked(int(index), tuple(map(verdict_of, verdicts)))
     video = replace(row.video_ended(Outcome.DONE if own else Outcome.REUSED), **_content(found))
     if own:
         cost = {name: found.record[name] for name in ("segments_rendered", "render_ms")}

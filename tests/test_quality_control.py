@@ -82,6 +82,24 @@ def test_the_ledger_has_every_score_of_every_segment_and_video(workspace: Path) 
     assert min(counts.values()) >= 3
 
 
+def test_a_batch_that_finds_finished_videos_has_their_scores(
+    workspace: Path, course: Path, prefect_server: str
+) -> None:
+    again = course.with_name("again.csv")
+    again.write_text(course.read_text())
+    submit(again, workspace, prefect_server)
+    (journal,) = workspace.glob("ledger/journal/again-*.jsonl")
+    ended = [event for event in map(json.loads, journal.read_text().splitlines()) if event["event"] == "VideoEnded"]
+    assert [event["outcome"] for event in ended] == ["reused"] * 3
+    table = f"'{workspace}/ledger/checks/**/*.parquet'"
+    query = (
+        f'select job_id, "index", "check", value, ok, message, frame from {table} where batch_id {{}} ? order by all'
+    )
+    found, made = (duckdb.execute(query.format(how), [journal.stem]).fetchall() for how in ("=", "<>"))
+    assert found == made
+    assert len(found) > 30
+
+
 def test_another_batch_of_the_same_clips_says_the_same_and_renders_nothing(
     workspace: Path, course: Path, prefect_server: str
 ) -> None:

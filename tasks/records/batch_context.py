@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar, cast
 
 from tasks.errors import Cancelled, worth_another_try
-from tasks.job import Clip, Finished, Job, Outcome, Segment, Speech
-from tasks.records.journal import Journal, SegmentEnded, VideoEnded, VideoPlanned
+from tasks.job import Clip, Finished, Job, Outcome, Segment, Speech, Verdict
+from tasks.records.journal import Checked, Journal, SegmentEnded, VideoEnded, VideoPlanned
 from tasks.records.space import DiskSpace, is_no_space
 from tasks.records.store import Store, digest_file, digest_of
 
@@ -80,6 +80,8 @@ class RowContext:
     """Set when the row is to end early."""
     finishing: bool = False
     """Whether all of its segments are rendered."""
+    checks: dict[int, tuple[Verdict, ...]] = field(default_factory=dict)
+    """What quality control found, by the index of the segment; of the finished video by `journal.VIDEO`."""
 
     def __post_init__(self) -> None:
         self.named = self.job
@@ -137,6 +139,11 @@ class RowContext:
         token = row_now.set(self.job.id)
         log.info("stages in seconds: %s", ", ".join(f"{name} {ms / 1000:.2f}" for name, ms in self.stages_ms.items()))
         row_now.reset(token)
+
+    def checked(self, index: int, verdicts: tuple[Verdict, ...]) -> None:
+        """Keep, and write into the journal, what quality control found."""
+        self.checks[index] = verdicts
+        self.batch.journal.write(Checked(self.job.id, index, verdicts))
 
     def keep_inputs(self) -> None:
         """Let the job point to copies of its files, so that one that is edited meanwhile cannot be mistaken for it.

@@ -392,13 +392,14 @@ def event_of(facts: dict[str, object]) -> Event | None:
     if "order" in facts:
         facts["order"] = Order.of(facts["order"])  # type: ignore[arg-type]
     if "verdicts" in facts:
-        facts["verdicts"] = tuple(map(_verdict, facts["verdicts"]))  # type: ignore[call-overload]
+        facts["verdicts"] = tuple(map(verdict_of, facts["verdicts"]))  # type: ignore[call-overload]
     if "outcome" in facts:
         facts["outcome"] = Outcome(str(facts["outcome"]))
     return kind(**facts) if kind else None  # type: ignore[arg-type]
 
 
-def _verdict(facts: Mapping[str, Any]) -> Verdict:
+def verdict_of(facts: Mapping[str, Any]) -> Verdict:
+    """A verdict from its fields; those of newer versions are passed over."""
     known = {field.name for field in fields(Verdict)}
     return Verdict(**{name: fact for name, fact in facts.items() if name in known})
 
