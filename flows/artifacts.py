@@ -31,7 +31,7 @@ log = logging.getLogger("tasks.batch")
 LOOK_S = 2.5
 """How often it is looked whether the run was cancelled in Prefect: it takes 20 ms of processor time."""
 
-PROGRESS_S = 5.0
+PROGRESS_S = 10.0
 """How often the progress is reported, at most: it costs as much as recording two thirds of a row's run."""
 
 BUDGET_S = 5.0

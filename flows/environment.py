@@ -19,6 +19,7 @@ QUIET_AND_OFFLINE = {
     "PREFECT_SERVER_LOGGING_LEVEL": "CRITICAL",
     "PREFECT_INTERNAL_LOGGING_LEVEL": "CRITICAL",
     "PREFECT_LOGGING_EXTRA_LOGGERS": "tasks",
+    "PREFECT_LOGGING_TO_API_BATCH_INTERVAL": "5",  # each batch of lines takes 20 ms of processor time
     "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",  # the pool logs from its own thread, outside of any run
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",  # a cold machine compiles bytecode first
     # One by one, each task run takes the server 22 ms of processor time, and the last ones are lost when it ends.

@@ -210,7 +210,7 @@ def audio_blocks(path: Path, rate: int) -> Iterator[NDArray[np.int16]]:
     with opened(path) as (container, _):
         if not container.streams.audio:
             raise BadInput(f"{str(path)!r} has no sound: give a recording")
-        resampler = av.AudioResampler(format="s16", layout="mono", rate=rate)
+        resampler = av.AudioResampler(format="s16", layout="mono", rate=rate, frame_size=rate)  # seconds: fewer calls
         samples = 0
         for piece in _resampled(container, resampler):
             yield piece.to_ndarray()[0]
