@@ -135,7 +135,7 @@ class RowContext:
             row_now.reset(token)
 
     def log_stages(self) -> None:
-        """A line with the times of all stages: eleven lines took a short row longer than most of its stages."""
+        """One line with the times of all stages."""
         token = row_now.set(self.job.id)
         log.info("stages in seconds: %s", ", ".join(f"{name} {ms / 1000:.2f}" for name, ms in self.stages_ms.items()))
         row_now.reset(token)

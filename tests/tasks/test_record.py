@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tasks.job import Finished, Job, Outcome
-from tasks.record import record
+from tasks.job import Finished, Job, Outcome, Verdict
+from tasks.record import record, reuse
 from tasks.records.batch_context import BatchContext, RowContext
-from tasks.records.journal import Journal
+from tasks.records.journal import VIDEO, Checked, Journal, replay
 from tasks.records.space import DiskSpace
 from tasks.records.store import Store
 
@@ -51,3 +51,19 @@ def test_a_disk_that_fills_up_while_a_video_is_recorded_changes_nothing(
     assert {path.name for path in delivered.iterdir()} == set(video.files) == {"a.mp4", "a.record.json"}
     assert row.batch.store.is_delivered("night-1", "a", video.files)
     assert not list(row.batch.store.scratch.iterdir())
+
+
+def test_a_row_that_was_killed_before_its_record_keeps_the_scores_of_its_video(row: RowContext) -> None:
+    folder = row.batch.store.temporary("")
+    folder.mkdir()
+    (folder / "a.mp4").write_bytes(b"video")
+    verdicts = (Verdict("jump", 9.0, 7.0, False, 3, "It jumps."),)
+    row.checked(VIDEO, verdicts)
+    row.run(record, row, (), folder, Finished({"mp4": folder / "a.mp4"}, 25, "", {}, ()))
+    again = RowContext(row.job, row.batch)
+    again.key = row.key
+    found = again.run(reuse, again)
+    assert found is not None
+    assert found.outcome is Outcome.DONE  # made for this very row
+    checked = [event for event in replay(row.batch.journal.path) if isinstance(event, Checked)]
+    assert checked == [Checked("a", VIDEO, verdicts)] * 2

@@ -7,8 +7,10 @@ from actalker.faces.geometry import mouth_gap
 from actalker.puppet.clip import held_out_clip
 from tasks.job import FPS, SAMPLES_PER_FRAME, Word
 from tasks.picture.portrait import face_mesh
+from tasks.quality_control import moving_picture
 from tasks.quality_control.curves import around, longest_run, medians, runs, worst_stretch
 from tasks.quality_control.lips import Activity
+from tasks.quality_control.moving_picture import MovingPicture
 from tasks.quality_control.sound import Sound
 
 
@@ -69,3 +71,30 @@ def test_sound_is_the_same_in_whatever_blocks_it_comes() -> None:
     assert Sound(np.array_split(samples, 37)).scores(expected) == whole
     assert whole["click"].value < 3
     assert len(Sound([samples]).levels) == 2 * FPS + 1
+
+
+@pytest.mark.parametrize("frames", [1, 2, 9, 10, 32, 33, 75])
+def test_frames_are_compared_alike_one_by_one_and_many_at_once(frames: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    chance = np.random.default_rng(frames)
+    shown = [chance.integers(30, 220, (96, 80)).astype(np.uint8) for _ in range(frames)]
+    for number in range(5, frames, 7):
+        shown[number] = shown[number - 1]  # frozen
+    for number in range(8, frames, 30):
+        shown[number] = np.full((96, 80), 16, np.uint8)  # black
+
+    def measured(together: int) -> dict[str, object]:
+        monkeypatch.setattr(moving_picture, "_TOGETHER", together)
+        picture = MovingPicture(100.0, lossless=True)
+        for frame in shown:
+            picture.take(frame)
+        picture.scores(None)
+        return {
+            name: list(getattr(picture, name)) for name in ("_black", "_changes", "_largest", "_across", "_flicker")
+        }
+
+    one_by_one = measured(1)
+    assert measured(32) == one_by_one
+    assert len(one_by_one["_changes"]) == frames  # type: ignore[arg-type]
+    if frames > 33:
+        assert one_by_one["_black"] == list(range(8, frames, 30))
+        assert one_by_one["_largest"][5] == 0  # type: ignore[index]
