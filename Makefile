@@ -41,7 +41,7 @@ test-browser: install
 # Both need an NVIDIA GPU; where there is none they say so.
 test-gpu: install
 	@$(BIN)/python -m tests.card
-	$(BIN)/python -m pytest -m "gpu and not bench"
+	$(BIN)/python -m pytest -n 4 -m "gpu and not bench"
 
 bench-gpu: install
 	@$(BIN)/python -m tests.card

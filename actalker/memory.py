@@ -52,9 +52,10 @@ def keep_to(share: float) -> None:
 
 def free_bytes(device: torch.device) -> int:
     """How much of a GPU's memory this process may still allocate."""
-    free, total = torch.cuda.mem_get_info(device)
-    share = torch.cuda.get_per_process_memory_fraction(device)
-    return min(free, int(share * total) - torch.cuda.memory_reserved(device))
+    index = torch.cuda.current_device() if device.index is None else device.index  # some calls take no plain "cuda"
+    free, total = torch.cuda.mem_get_info(index)
+    share = torch.cuda.get_per_process_memory_fraction(index)
+    return min(free, int(share * total) - torch.cuda.memory_reserved(index))
 
 
 def pass_bytes(size: Size, frames: int) -> int:

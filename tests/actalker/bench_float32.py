@@ -1,7 +1,7 @@
 """`python -m tests.actalker.bench_float32`: what takes the memory of a pass in float32 on a GPU, in one table.
 
-Measured once: 54 GiB beside the weights, where its tensors need 4.3 (`test_live_memory.py`). So some operation takes a
-workspace. This names it, and shows which of attention and cuDNN's convolutions it is by leaving out one or the other.
+An H100 allocates 60.8 GiB, where the weights need 6 and its tensors 4.3 (`test_live_memory.py`). This names the operation that
+takes the rest, and leaves out attention's kernels and cuDNN one after the other (docs/gpu.md).
 `--miniature` as in `bench_gpu`.
 """
 

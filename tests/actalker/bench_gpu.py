@@ -27,7 +27,7 @@ from actalker.network.fast.scan import FastScanUnit, Launch, launch_for
 from actalker.network.pcm import ScanUnit
 from actalker.precision import exact_float32
 from actalker.quality import QUALITIES
-from actalker.sampling import Sampling, decode
+from actalker.sampling import Sampling, Scene, decode, denoise
 from actalker.shapes import Box, Size
 from actalker.talker import Controls, Talker, _prepare
 from tests import card
@@ -98,6 +98,12 @@ class Measured:
 
 
 def conditions(unet: UNet, setting: Setting, *, released: bool) -> Conditions:
+    """Of one window, prepared; both signals."""
+    cells = setting.edge // 8
+    return unet.prepared(signals_of_a_window(setting, released=released), (cells, cells))
+
+
+def signals_of_a_window(setting: Setting, *, released: bool = False) -> Conditions:
     """Of one window, with a face box of half the picture's edge; both signals."""
     edge, frames, config = setting.edge, setting.frames, setting.config
     face = Box(edge // 4, edge * 5 // 24, edge * 3 // 4, edge * 3 // 4)
@@ -106,7 +112,7 @@ def conditions(unet: UNet, setting: Setting, *, released: bool) -> Conditions:
     def random(*shape: int) -> torch.Tensor:
         return torch.randn(shape).to(setting.device, setting.dtype)
 
-    known = Conditions(
+    return Conditions(
         identity=random(1, 1, 1, config.context_width).expand(-1, frames, -1, -1),
         signals=tuple(random(1, frames, branch.tokens, config.context_width) for branch in config.branches),
         masks=masks[None].to(setting.device),
@@ -114,7 +120,6 @@ def conditions(unet: UNet, setting: Setting, *, released: bool) -> Conditions:
         time_ids=torch.tensor([[12.5, 12.0, 20.0]]).to(setting.device),
         guide=random(1, 1, config.channels[0], edge // 8, edge // 8),
     )
-    return unet.prepared(known, (edge // 8, edge // 8))
 
 
 def passes(measured: Measured, setting: Setting) -> dict[str, float]:
@@ -167,8 +172,8 @@ def errors(measured: Measured, setting: Setting) -> None:
         )
 
 
-LAUNCHES = [Launch(32, ahead) for ahead in (4, 6, 8)] + [Launch(64, ahead) for ahead in (2, 3, 4)]
-"""Of the scan; `LAUNCHES` of fast/scan.py chooses among them by shape."""
+LAUNCHES = [Launch(32, 4), Launch(32, 8), Launch(64, 2), Launch(64, 3)]
+"""Of the scan; `LAUNCHES` of fast/scan.py chooses among the first three by shape. The compiler takes up to 20 s for each."""
 SHAPES = ((1, 5217, 640), (4, 5217, 640), (1, 1329, 1280), (1, 357, 2560))
 """Passes in a batch, steps, channels: of the published network with released masks."""
 
@@ -239,8 +244,75 @@ def cost(measured: Measured, pass_ms: float, frame_ms: float) -> None:
         measured.add(f"{name}, sound alone, without padding (computed)", f"{seconds:.1f} GPU-s a second", goal)
 
 
+def clips(measured: Measured, setting: Setting) -> None:
+    """2 s of video in each quality, by sound alone: all steps and the decoder, in the fast forms, no padding."""
+    torch.manual_seed(0)
+    with torch.device(setting.device):
+        unet, vae = UNet(setting.config), SvdAutoencoder(setting.vae)
+    for module in (unet, vae):
+        _prepare(module, torch.device(setting.device), setting.dtype)
+        install(module, compiled=False)
+    known, cells = signals_of_a_window(setting), setting.edge // 8
+    scene = Scene(
+        reference=torch.randn(setting.config.latent_channels, cells, cells).to(setting.device, setting.dtype),
+        identity=known.identity[0, 0],
+        signals=tuple(signal[0] for signal in known.signals),
+        unconditional=tuple(torch.zeros_like(signal[0, 0]) for signal in known.signals),
+        masks=known.masks[0],
+        gates=(True, False),
+        time_ids=known.time_ids[0],
+        guide=known.guide[0, 0],
+    )
+    noise = torch.randn(setting.frames, *scene.reference.shape).to(setting.device)
+    seconds, timed = setting.frames / FRAMES_OF_A_SECOND, dict[str, float]()
+    for name in ("proof", "proof", "fast", "balanced", "published") if setting.device == "cuda" else ("proof",):
+        sampling = replace(QUALITIES[name].applied(_published()).sampling, padding=0)
+        began = time.perf_counter()
+        latents = denoise(unet, scene, noise, sampling, batch=4)
+        pictures = [part.cpu() for part in decode(vae, latents.to(setting.dtype), scene.reference)]
+        taken = (time.perf_counter() - began) / seconds
+        assert sum(len(part) for part in pictures) == setting.frames
+        timed[name] = taken  # of "proof" the second, the first warms up
+    for name, taken in timed.items():
+        goal = "2.2" if name == "fast" else ""
+        measured.add(f"{name}, {seconds:g} s by sound alone, without padding", f"{taken:.2f} GPU-s a second", goal)
+
+
+def compiled(measured: Measured, setting: Setting) -> None:
+    """Passes of the fast forms whose transformer blocks torch has compiled, and how long the first one takes."""
+    torch.manual_seed(0)
+    with torch.device(setting.device):
+        unet = UNet(setting.config)
+    _prepare(unet, torch.device(setting.device), setting.dtype)
+    install(unet, compiled=True)
+    cells = setting.edge // 8
+    x = torch.randn(1, setting.frames, 2 * setting.config.latent_channels, cells, cells)
+    x, timesteps = x.to(setting.device, setting.dtype), torch.full((4,), 0.4, device=setting.device)
+    for name in ("both", "released"):
+        four = Conditions.stacked([conditions(unet, setting, released=name == "released")] * 4)
+        batch = x.expand(4, -1, -1, -1, -1)
+        began = time.perf_counter()
+        unet(batch, timesteps, four)
+        measured.add(f"first call of four passes, {name}, compiled", f"{time.perf_counter() - began:.0f} s")
+        measured.time_ms(
+            f"four passes as one batch, {name}, fast and compiled",
+            lambda: unet(batch, timesteps, four),  # noqa: B023
+        )
+
+
 def _published() -> Options:
     return Options(sampling=Sampling())
+
+
+def everything(measured: Measured, setting: Setting) -> None:
+    """What needs no compiler."""
+    errors(measured, setting)
+    times = passes(measured, setting)
+    scan(measured, setting)
+    frame_ms = decoder(measured, setting)
+    demo(measured, setting)
+    cost(measured, times["fast both of four"], frame_ms)
+    clips(measured, setting)
 
 
 @torch.no_grad()
@@ -248,19 +320,19 @@ def main() -> None:
     """Measure all and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--miniature", action="store_true", help="a small network on the CPU, for tests")
-    setting = MINIATURE if parser.parse_args().miniature else Setting()
+    parser.add_argument("--compiled", action="store_true", help="only passes with compiled blocks: minutes")
+    given = parser.parse_args()
+    setting = MINIATURE if given.miniature else Setting()
     if setting.device == "cuda" and not card.name():
         raise SystemExit(f"{card.NONE} Nothing was measured.")
     if setting is MINIATURE:  # the interpreter takes its time for each program
         norms.PROGRAMS, norms.TILE, fast_scan.LAUNCHES = 1, 1 << 16, ((0.0, Launch(256, 2)),)
     exact_float32()
     measured = Measured(setting.device)
-    errors(measured, setting)
-    times = passes(measured, setting)
-    scan(measured, setting)
-    frame_ms = decoder(measured, setting)
-    demo(measured, setting)
-    cost(measured, times["fast both of four"], frame_ms)
+    if given.compiled:
+        compiled(measured, setting)
+    else:
+        everything(measured, setting)
     where = card.name() or "CPU, miniature: these times mean nothing"
     print(f"\n{where}, torch {torch.__version__}\n\n{measured.markdown()}")
 

@@ -140,8 +140,11 @@ def test_a_worker_with_a_share_of_a_card_plans_with_that():
 
 @pytest.mark.parametrize(("share", "reserved", "planned"), [(1.0, 0, 60), (0.25, 0, 20), (0.25, 5, 15)])
 def test_a_share_of_a_pretended_card(monkeypatch, share, reserved, planned):
-    """Of 80 GiB, of which 60 are free."""
+    """Of 80 GiB, of which 60 are free. The share is only told of a card with a number, as torch does it."""
+    shares = {3: share}
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 3)
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (60 * GIB, 80 * GIB))
-    monkeypatch.setattr(torch.cuda, "get_per_process_memory_fraction", lambda device: share)
+    monkeypatch.setattr(torch.cuda, "get_per_process_memory_fraction", shares.__getitem__)
     monkeypatch.setattr(torch.cuda, "memory_reserved", lambda device: reserved * GIB)
+    assert free_bytes(torch.device("cuda:3")) == planned * GIB
     assert free_bytes(torch.device("cuda")) == planned * GIB

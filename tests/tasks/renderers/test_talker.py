@@ -56,11 +56,19 @@ def draw(renderer: Renderer, job: Job, segment: Segment) -> np.ndarray:
 
 
 @pytest.mark.gpu
-def test_frames_of_a_gpu_in_half_precision_are_nearly_the_cpus(weights: Path, job: Job, segment: Segment) -> None:
-    on_gpu, on_cpu = load(Preset.ACTALKER, weights, 1), TalkerRenderer(Talker.load(weights))
-    difference = np.abs(draw(on_gpu, job, segment).astype(int) - draw(on_cpu, job, segment))
-    # Of the generated frames; those between follow a flow that random weights make arbitrary.
-    assert difference[::2].mean() < 2
+def test_frames_of_a_gpu_are_as_near_as_half_precision_is_on_the_cpu(
+    weights: Path, job: Job, segment: Segment
+) -> None:
+    """A bound in grey levels would be one of these random weights: half precision on the CPU is 5.6 of them away."""
+    on_gpu = load(Preset.ACTALKER, weights, 1)
+    half, exact = (TalkerRenderer(Talker.load(weights, dtype=dtype)) for dtype in (torch.bfloat16, torch.float32))
+    expected = draw(exact, job, segment).astype(int)
+
+    def error(renderer: Renderer) -> float:
+        """Of the generated frames; those between follow a flow that random weights make arbitrary."""
+        return float(np.abs(draw(renderer, job, segment) - expected)[::2].mean())
+
+    assert error(on_gpu) < 1.5 * error(half)
 
 
 @pytest.mark.parametrize(("width", "height"), [(64, 64), (96, 64), (128, 128)])
