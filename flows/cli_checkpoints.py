@@ -109,6 +109,7 @@ def evaluate(
         return
     from actalker.training import evaluation, listening, scores
 
+    verified(checkpoint, "Scores are of a whole checkpoint: train it again, or give another.")
     reports: dict[str, object] = {}
     usual = (clips, frames) == (evaluation.CLIPS, evaluation.FRAMES)
     if not voices:
@@ -177,17 +178,22 @@ def verify(
     as_json: Json = False,
 ) -> None:
     """Check the digest, the names and the shapes of every file of a checkpoint."""
-    from actalker.checkpoint import WeightsError
-    from actalker.checkpoint import verify as verify_files
-
-    try:
-        files = tuple(verify_files(directory))
-    except WeightsError as error:
-        raise BadInput(str(error), "Convert the published files again.") from error
+    files = verified(directory, "Convert the published files again.")
     if as_json:
         print_json(files)
     else:
         _print_files(files)
+
+
+def verified(directory: Path, remedy: str) -> "tuple[FileReport, ...]":
+    """The files of a checkpoint. Raises BadInput unless all are what its config says."""
+    from actalker.checkpoint import WeightsError
+    from actalker.checkpoint import verify as verify_files
+
+    try:
+        return tuple(verify_files(directory))
+    except WeightsError as error:
+        raise BadInput(str(error), remedy) from error
 
 
 def _print_files(files: "Iterable[FileReport]") -> None:

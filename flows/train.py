@@ -87,7 +87,7 @@ def train_checkpoint(
 
 def synthesisers() -> dict[str, Speaker]:
     """What the audio encoder hears; in the log, what it does not hear because it is not installed."""
-    said_by = speakers() | ({"festival": festival.say_anything} if festival.is_installed() else {})
+    said_by = speakers() | ({"festival": festival.say_anything} if festival.installed() else {})
     if missing := SOURCES.keys() - said_by.keys():
         get_run_logger().warning(
             "The audio encoder is trained without %s, which is not installed: it will follow people's voices worse.",

@@ -24,7 +24,7 @@ HELD_OUT_STYLE = "jf_nezumi"
 _MAN = "jm_kumo"
 
 
-SOURCES = {"espeak-ng": (0.4, 2400), "hibari": (0.26, 2400), "kokoro": (0.18, 600), "festival": (0.16, 1100)}
+SOURCES = {"espeak-ng": (0.28, 2400), "hibari": (0.22, 2400), "kokoro": (0.12, 600), "festival": (0.38, 4000)}
 """Synthesisers: their share of the training, and their number of utterances. Those not installed are left out.
 
 Kokoro is slow: 1.4 s of a core for an utterance, 40 times as long as hibari."""

@@ -23,41 +23,25 @@ _FOLDER = Path("/usr/share/festival/voices")
 _TIME_LIMIT_S = 60
 
 
-def _same(letters: str) -> dict[str, str]:
-    """Phonemes whose names are their IPA letters."""
-    return {letter: letter for letter in letters.split()}
+@dataclass(frozen=True)
+class Language:
+    """How the voices of a language are read and written."""
 
-
-_ITALIAN = _same("a e i o u j w p t k b d f s v z ts dz m n l") | {
-    "a1": "a", "e1": "e", "i1": "i", "o1": "o", "u1": "u", "E": "ɛ", "E1": "ɛ", "O": "ɔ", "O1": "ɔ", "g": "ɡ", "S": "ʃ",
-    "Z": "ʒ", "tS": "tʃ", "dZ": "dʒ", "J": "nj", "ng": "ŋ", "nf": "v", "L": "lj", "r": "ɾ", "#": "",
-}  # fmt: skip
-_CZECH = _same("a i o u b d dz f h j k l m n p s t v z") | {
-    "e": "ɛ", "c": "ts", "c~": "tʃ", "ch": "x", "d~": "dj", "dz~": "dʒ", "g": "ɡ", "n*": "ŋ", "n~": "nj", "r": "ɾ",
-    "r~": "ʒ", "r~*": "ʃ", "s~": "ʃ", "t~": "tj", "z~": "ʒ", "_": "ʔ", "#": "",
-}  # fmt: skip
-_FINNISH = _same("e i o u p t k b d f s h v m n l j w z") | {
-    "a": "ɑ", "y": "u", "&": "ə", "@": "æ", "7": "o", "g": "ɡ", "T": "θ", "D": "ð", "S": "ʃ", "Z": "ʒ", "N": "ŋ", "L": "l",
-    "r": "ɾ", "#": "", "##": "",
-}  # fmt: skip
-"""Its y and ö (7) have the lips of u and o."""
-_HINDI = _same("f k p b m n l v s h w") | {
-    "a": "ʌ", "aa": "a", "ih": "ɪ", "iy": "i", "uh": "ʊ", "uw": "u", "eh": "e", "ee": "e", "ay": "ɛ", "oh": "o", "oo": "o",
-    "aw": "ɔ", "g": "ɡ", "ch": "tʃ", "T": "t", "D": "d", "N": "n", "th": "t", "dh": "d", "y": "j", "r": "ɾ", "R": "ɾ",
-    "L": "l", "sh": "ʃ", "j": "dʒ", "kh": "k", "gh": "ɡ", "td": "t", "tth": "t", "ddh": "d", "bh": "b", "zh": "ʒ",
-    "ksh": "kʃ", "@": "æ", "pau": "",
-}  # fmt: skip
+    phonemes: Mapping[str, str]
+    """Festival's names in IPA, as far as lips tell them apart; a pause is empty."""
+    text: Callable[[np.random.Generator], str]
+    encoding: str = "utf-8"
 
 
 @dataclass(frozen=True)
 class Syllables:
-    """Of the pseudo-words of a language: onsets, nuclei, codas (some of them empty), separated by blanks; - is none."""
+    """Parts of the syllables of pseudo-words, separated by blanks; - is nothing."""
 
     onsets: str
     nuclei: str
-    codas: str = "-"
+    codas: str
 
-    def text(self, rng: np.random.Generator) -> str:
+    def __call__(self, rng: np.random.Generator) -> str:
         """A sentence of five to nine words of one to four syllables."""
         parts = [part.split() for part in (self.onsets, self.nuclei, self.codas)]
 
@@ -68,55 +52,75 @@ class Syllables:
         return ", ".join(" ".join(half) for half in (words[:4], words[4:])) + "."
 
 
-@dataclass(frozen=True)
-class Language:
-    """How the voices of a language are read and written."""
-
-    phonemes: Mapping[str, str]
-    """Festival's names in IPA; a pause is empty."""
-    text: Callable[[np.random.Generator], str]
-    encoding: str = "utf-8"
+def _same(letters: str) -> dict[str, str]:
+    """Phonemes whose names are their IPA letters."""
+    return {letter: letter for letter in letters.split()}
 
 
 _ENGLISH = Language(ARPABET, any_text)
-_ITALIAN_SPOKEN = Language(
-    _ITALIAN,
-    Syllables("b c d f g l m n p r s t v z br tr fr st sp sc ch gh gn gl qu - - -", "a e i o u ia io", "- - - - n r l s").text,
+_ITALIAN = Language(
+    _same("a e i o u j w p t k b d f s v z ts dz m n l") | {
+        "a1": "a", "e1": "e", "i1": "i", "o1": "o", "u1": "u", "E": "ɛ", "E1": "ɛ", "O": "ɔ", "O1": "ɔ", "g": "ɡ",
+        "S": "ʃ", "Z": "ʒ", "tS": "tʃ", "dZ": "dʒ", "J": "nj", "ng": "ŋ", "nf": "v", "L": "lj", "r": "ɾ", "#": "",
+    },
+    Syllables(
+        "b c d f g l m n p r s t v z br tr fr st sp sc ch gh gn gl qu - - -",
+        "a e i o u ia io",
+        "- - - - n r l s",
+    ),
     "iso-8859-1",
 )  # fmt: skip
-_CZECH_SPOKEN = Language(
-    _CZECH,
+_CZECH = Language(
+    _same("a i o u b d dz f h j k l m n p s t v z") | {
+        "e": "ɛ", "c": "ts", "c~": "tʃ", "ch": "x", "d~": "dj", "dz~": "dʒ", "g": "ɡ", "n*": "ŋ", "n~": "nj", "r": "ɾ",
+        "r~": "ʒ", "r~*": "ʃ", "s~": "ʃ", "t~": "tj", "z~": "ʒ", "_": "ʔ", "#": "",
+    },
     Syllables(
-        "b c č d f g h ch j k l m n p r ř s š t v z ž st pr kl ď ť ň - -", "a e i o u á í é ú ů ě y", "- - - - n r l s k m t"
-    ).text,
+        "b c č d f g h ch j k l m n p r ř s š t v z ž st pr kl ď ť ň - -",
+        "a e i o u á í é ú ů ě y",
+        "- - - - n r l s k m t",
+    ),
     "iso-8859-2",
 )  # fmt: skip
-_FINNISH_SPOKEN = Language(
-    _FINNISH,
+_FINNISH = Language(
+    _same("e i o u p t k b d f s h v m n l j w z") | {
+        "a": "ɑ", "y": "u", "&": "ə", "@": "æ", "7": "o", "g": "ɡ", "T": "θ", "D": "ð", "S": "ʃ", "Z": "ʒ", "N": "ŋ",
+        "L": "l", "r": "ɾ", "#": "", "##": "",
+    },
     Syllables(
         "h j k l m n p r s t v d - -",
         "a e i o u y ä ö aa ii uu ää ee oo ai ei oi ui au ou",
         "- - - - n s l r t k p m",
-    ).text,
+    ),
     "iso-8859-1",
-)
-_HINDI_SPOKEN = Language(
-    _HINDI,
-    Syllables("क ख ग घ च ज ट ड त थ द न प फ ब भ म य र ल व श स ह", "- ा ि ी ु ू े ै ो ौ", "- - - - - - न र ल स म क").text,
-)
+)  # fmt: skip
+"""Its y and ö (7) have the lips of u and o."""
+_HINDI = Language(
+    _same("f k p b m n l v s h w") | {
+        "a": "ʌ", "aa": "a", "ih": "ɪ", "iy": "i", "uh": "ʊ", "uw": "u", "eh": "e", "ee": "e", "ay": "ɛ", "oh": "o",
+        "oo": "o", "aw": "ɔ", "g": "ɡ", "ch": "tʃ", "T": "t", "D": "d", "N": "n", "th": "t", "dh": "d", "y": "j",
+        "r": "ɾ", "R": "ɾ", "L": "l", "sh": "ʃ", "j": "dʒ", "kh": "k", "gh": "ɡ", "td": "t", "tth": "t", "ddh": "d",
+        "bh": "b", "zh": "ʒ", "ksh": "kʃ", "@": "æ", "pau": "",
+    },
+    Syllables(
+        "क ख ग घ च ज ट ड त थ द न प फ ब भ म य र ल व श स ह",
+        "- ा ि ी ु ू े ै ो ौ",
+        "- - - - - - न र ल स म क",
+    ),
+)  # fmt: skip
 
 VOICES = {
     "kal_diphone": _ENGLISH,
     "ked_diphone": _ENGLISH,
-    "pc_diphone": _ITALIAN_SPOKEN,
-    "lp_diphone": _ITALIAN_SPOKEN,
-    "czech_ph": _CZECH_SPOKEN,
-    "czech_dita": _CZECH_SPOKEN,
-    "czech_machac": _CZECH_SPOKEN,
-    "czech_krb": _CZECH_SPOKEN,
-    "hy_fi_mv_diphone": _FINNISH_SPOKEN,
-    "suo_fi_lj_diphone": _FINNISH_SPOKEN,
-    "hindi_NSK_diphone": _HINDI_SPOKEN,
+    "pc_diphone": _ITALIAN,
+    "lp_diphone": _ITALIAN,
+    "czech_ph": _CZECH,
+    "czech_dita": _CZECH,
+    "czech_machac": _CZECH,
+    "czech_krb": _CZECH,
+    "hy_fi_mv_diphone": _FINNISH,
+    "suo_fi_lj_diphone": _FINNISH,
+    "hindi_NSK_diphone": _HINDI,
 }
 """Packages: festvox-kallpc16k, -kdlpc16k, -itapc16k, -italp16k, -czech-ph, -czech-dita, -czech-machac, -czech-krb,
 -suopuhe-mv, -suopuhe-lj, -hi-nsk."""

@@ -1,7 +1,7 @@
 """`python -m tests.actalker.bench_float32`: what takes the memory of a pass in float32 on a GPU, in one table.
 
-An H100 allocates 60.8 GiB, where the weights need 6 and its tensors 4.3 (`test_live_memory.py`). This names the operation that
-takes the rest, and leaves out attention's kernels and cuDNN one after the other (docs/gpu.md).
+An H100 allocates 60.8 GiB, where the weights need 6 and its tensors 4.3 (`test_live_memory.py`). This names the
+operation that takes the rest, and leaves out attention's kernels and cuDNN one after the other (docs/gpu.md).
 `--miniature` as in `bench_gpu`.
 """
 

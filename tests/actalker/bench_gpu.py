@@ -173,7 +173,7 @@ def errors(measured: Measured, setting: Setting) -> None:
 
 
 LAUNCHES = [Launch(32, 4), Launch(32, 8), Launch(64, 2), Launch(64, 3)]
-"""Of the scan; `LAUNCHES` of fast/scan.py chooses among the first three by shape. The compiler takes up to 20 s for each."""
+"""Of the scan; `LAUNCHES` of fast/scan.py chooses among the first three. The compiler takes up to 20 s for each."""
 SHAPES = ((1, 5217, 640), (4, 5217, 640), (1, 1329, 1280), (1, 357, 2560))
 """Passes in a batch, steps, channels: of the published network with released masks."""
 

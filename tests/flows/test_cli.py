@@ -1,6 +1,7 @@
 """The command's edges: what it refuses and how, and what it prints without rendering anything."""
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -99,6 +100,18 @@ def test_scores_of_a_few_clips_are_shown_and_do_not_replace_the_table(
     assert code == 0
     assert "| audio_open | 0.750 | " in output
     assert (DEMO_CHECKPOINT / "evaluation.md").read_text() == table
+
+
+def test_a_checkpoint_with_other_weights_than_its_config_says_is_not_scored(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    shutil.copytree(DEMO_CHECKPOINT, tmp_path / "changed")
+    with (tmp_path / "changed" / "encoders.safetensors").open("r+b") as file:
+        file.seek(-1, os.SEEK_END)
+        file.write(b"?")
+    code, output = run(monkeypatch, capsys, "evaluate", "--clips", "1", tmp_path / "changed")
+    assert code == 2
+    assert "encoders.safetensors has sha256" in output
 
 
 def test_what_draws_by_default(tmp_path: Path) -> None:

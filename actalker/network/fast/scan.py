@@ -41,9 +41,9 @@ LAUNCHES = (
 
 72 x 72 tokens of 25 frames (640 channels) are 1.9, of four passes 7.6; 36 x 36 (1,280) are 3.8, 18 x 18 (2,560) 7.6.
 
-On an H100 these are within 0.05 ms of the best that were measured (docs/gpu.md). With 1.9 warps latency decides, and 8 steps
-ahead are best; with 7.6 the work itself. 8 steps ahead need 255 registers, of which a scheduler has enough for two warps.
-`make bench-gpu` times all.
+On an H100 these are within 0.05 ms of the best that were measured (docs/gpu.md). With 1.9 warps latency decides, and
+8 steps ahead are best; with 7.6 the work itself. 8 steps ahead need 255 registers, of which a scheduler has enough for
+two warps. `make bench-gpu` times all.
 """
 
 

@@ -56,9 +56,7 @@ def draw(renderer: Renderer, job: Job, segment: Segment) -> np.ndarray:
 
 
 @pytest.mark.gpu
-def test_frames_of_a_gpu_are_as_near_as_half_precision_is_on_the_cpu(
-    weights: Path, job: Job, segment: Segment
-) -> None:
+def test_frames_of_a_gpu_are_as_near_as_half_precision_is_on_the_cpu(weights: Path, job: Job, segment: Segment) -> None:
     """A bound in grey levels would be one of these random weights: half precision on the CPU is 5.6 of them away."""
     on_gpu = load(Preset.ACTALKER, weights, 1)
     half, exact = (TalkerRenderer(Talker.load(weights, dtype=dtype)) for dtype in (torch.bfloat16, torch.float32))
