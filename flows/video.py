@@ -35,42 +35,30 @@ def make_video(
         seeds: Of segments that are to come out otherwise than by their row's seed.
         control: None for rows that are not to be measured.
     """
-    try:
-        return _made(row, pool, finishing, seeds, control)
-    finally:
-        row.log_stages()
-
-
-def _made(
-    row: RowContext,
-    pool: RenderPool,
-    finishing: FinishingOptions,
-    seeds: Mapping[int, int],
-    control: QualityControl | None,
-) -> VideoEnded:
-    batch = row.batch
-    with pool.preparing():
-        row.run(row.keep_inputs)
-        job = row.job
-        speech = row.run(pool.placed(speak, row.is_cancelled), job, row.work)
-        row.set_plan(speech, row.run(plan, job, speech, batch.renderer, seeds))
-        if found := row.run(reuse, row):
-            return found
-    clips = row.run(render, job, row.segments, pool, row.is_cancelled)
-    wrong: Findings = {}
-    if control:
-        clips, wrong = _assessed(row, clips, pool, seeds, control)
-    row.finishing = True
-    with batch.finishing, batch.store.temporary_folder() as folder:
-        canvas = finishing.video.framing.canvas((job.width, job.height))
-        picture = row.run(pool.placed(stitch, row.is_cancelled), row.segments, clips, row.work)
-        subtitles = row.run(subtitle, job, speech, row.work, finishing.captions, finishing.highlight, canvas)
-        finished = row.run(
-            pool.placed(assemble, row.is_cancelled), job, speech, picture, subtitles, folder, finishing.video
-        )
+    with row.stages_logged():
+        batch = row.batch
+        with pool.preparing():
+            row.run(row.keep_inputs)
+            job = row.job
+            speech = row.run(pool.placed(speak, row.is_cancelled), job, row.work)
+            row.set_plan(speech, row.run(plan, job, speech, batch.renderer, seeds))
+            if found := row.run(reuse, row):
+                return found
+        clips = row.run(render, job, row.segments, pool, row.is_cancelled)
+        wrong: Findings = {}
         if control:
-            finished = row.run(assess_video, row, wrong, subtitles, finished, finishing.video.framing, control)
-        return row.run(record, row, clips, folder, finished)
+            clips, wrong = _assessed(row, clips, pool, seeds, control)
+        row.finishing = True
+        with batch.finishing, batch.store.temporary_folder() as folder:
+            canvas = finishing.video.framing.canvas((job.width, job.height))
+            picture = row.run(pool.placed(stitch, row.is_cancelled), row.segments, clips, row.work)
+            subtitles = row.run(subtitle, job, speech, row.work, finishing.captions, finishing.highlight, canvas)
+            finished = row.run(
+                pool.placed(assemble, row.is_cancelled), job, speech, picture, subtitles, folder, finishing.video
+            )
+            if control:
+                finished = row.run(assess_video, row, wrong, subtitles, finished, finishing.video.framing, control)
+            return row.run(record, row, clips, folder, finished)
 
 
 def _assessed(

@@ -134,11 +134,16 @@ class RowContext:
                 log.info("%s took %.1f s", name, took_ms / 1000)
             row_now.reset(token)
 
-    def log_stages(self) -> None:
-        """One line with the times of all stages."""
-        token = row_now.set(self.job.id)
-        log.info("stages in seconds: %s", ", ".join(f"{name} {ms / 1000:.2f}" for name, ms in self.stages_ms.items()))
-        row_now.reset(token)
+    @contextmanager
+    def stages_logged(self) -> Iterator[None]:
+        """One line with the times of all stages at the end, however it comes."""
+        try:
+            yield
+        finally:
+            times = ", ".join(f"{name} {ms / 1000:.2f}" for name, ms in self.stages_ms.items())
+            token = row_now.set(self.job.id)
+            log.info("stages in seconds: %s", times)
+            row_now.reset(token)
 
     def checked(self, index: int, verdicts: tuple[Verdict, ...]) -> None:
         """Keep, and write into the journal, what quality control found."""

@@ -33,7 +33,7 @@ def install(module: nn.Module, *, compiled: bool) -> None:
     """Replace parts of a loaded network, or of a loaded autoencoder, by their fast forms, for inference on CUDA.
 
     compiled: the spatial and temporal blocks of the transformers are compiled by torch, in their first calls for each
-    shape (86 s in all, on 16 cores). Else their normalisations and GEGLUs are replaced by kernels of ours, which need
+    shape (58 s in all, on 16 cores). Else their normalisations and GEGLUs are replaced by kernels of ours, which need
     no compiling and are a little slower: a pass 135 ms in place of 129 on an H100.
     """
     counts: dict[str, int] = {}

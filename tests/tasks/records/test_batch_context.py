@@ -128,9 +128,10 @@ def test_a_short_row_has_one_line_in_the_log_and_a_long_stage_another(
     row: RowContext, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with caplog.at_level("INFO", "tasks"):
-        row.run(Stage(), 7)
-        row.stages_ms["speak"] = 1240
-        row.log_stages()
+        with pytest.raises(KeyError), row.stages_logged():
+            row.run(Stage(), 7)
+            row.stages_ms["speak"] = 1240
+            raise KeyError
         assert caplog.messages == ["stages in seconds: stage 0.00, speak 1.24"]
         caplog.clear()
         monkeypatch.setattr(batch_context, "LONG_STAGE_MS", 0)
