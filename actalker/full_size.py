@@ -2,8 +2,8 @@
 
 The network draws few pixels. For every place of a frame its finish knows where in the portrait it comes from
 (`encoders.autoencoder.Finish`). The detail that is too fine for the network's pixels is carried along that flow, and
-added wherever the frame agrees with the portrait that is warped by it. What was painted anew, the mouth's inside and
-closed eyelids, is enlarged and no sharper.
+added wherever the frame agrees with the portrait that is warped by it. What was painted anew, such as the mouth's
+inside, is enlarged and no sharper.
 
 F frames of h x w pixels become frames of H x W.
 """

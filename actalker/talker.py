@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from actalker import full_size
+from actalker import eyelids, full_size
 from actalker.checkpoint import CheckpointConfig, Options, load_part, read_config
 from actalker.drawn import Detail, Drawn
 from actalker.encoders.crops import guide_picture, region_masks
@@ -162,7 +162,7 @@ class Talker:
         returns True.
         """
         latents, resized, plan, chunk = self._latents(portrait, audio, controls, options, noise, on_step, cancelled)
-        frames = self._frames(latents, resized, options, chunk)
+        frames, _ = self._frames(latents, resized, options, chunk, _face(portrait, controls, plan))
         return frames if self._stride == 1 else double_frame_rate(frames)[: plan.frames]
 
     @torch.no_grad()
@@ -183,14 +183,9 @@ class Talker:
         enlarged if not. The device has finished when this returns, because everything was copied to the CPU.
         """
         latents, resized, plan, chunk = self._latents(portrait, audio, controls, options, noise, None, cancelled)
-        if size.area <= plan.size.area or not isinstance(self._autoencoder, SourcedAutoencoder):
-            return Drawn(self._frames(latents, resized, options, chunk), plan.frames, self._stride, size)
-        drawn = [
-            (_in_bytes(part[:, :3]), full_size.Sources.of(part[:, 3:].half().cpu().numpy()))
-            for part in self._decoded(latents, resized, options, chunk, with_sources=True)
-        ]
-        frames = np.concatenate([pictures for pictures, _ in drawn])
-        sources = full_size.Sources.joined([part for _, part in drawn])
+        frames, sources = self._frames(latents, resized, options, chunk, _face(portrait, controls, plan))
+        if sources is None or size.area <= plan.size.area:
+            return Drawn(frames, plan.frames, self._stride, size)
         detail = Detail(sources, _in_levels(self._resized(portrait, size)), _in_levels(resized))
         return Drawn(frames, plan.frames, self._stride, size, detail)
 
@@ -260,7 +255,7 @@ class Talker:
         self, portrait: Picture, resized: Tensor, audio: Sound | None, controls: Controls, options: Options, plan: Plan
     ) -> Scene:
         """Inputs of the clip, on the device and in the network's dtype."""
-        box = controls.face.scaled(Size(*portrait.shape[:2]), plan.size).within(plan.size)
+        box = _face(portrait, controls, plan)
         gates = (controls.audio_gate, controls.motion_gate or controls.lids is not None)
         guide = guide_picture(box, resized[0] / 2 + 0.5, self.config.picture.guide)
         unconditional = self._encoders.unconditional()
@@ -305,9 +300,19 @@ class Talker:
         _log.info("%.1f GiB of the GPU are free: %d passes at once, %d frames", free / GIB, work.passes, work.decoded)
         return work
 
-    def _frames(self, latents: Tensor, resized: Tensor, options: Options, chunk: int) -> Picture:
-        """Latents (n, Z, h, w) and resized portrait (1, 3, H, W) -> frames (n, H, W, 3)."""
-        return np.concatenate([_in_bytes(part) for part in self._decoded(latents, resized, options, chunk)])
+    def _frames(
+        self, latents: Tensor, resized: Tensor, options: Options, chunk: int, face: Box
+    ) -> tuple[Picture, full_size.Sources | None]:
+        """Latents (n, Z, h, w) and resized portrait (1, 3, H, W) -> frames (n, H, W, 3), and their sources if known."""
+        if not isinstance(self._autoencoder, SourcedAutoencoder):
+            return np.concatenate([_in_bytes(part) for part in self._decoded(latents, resized, options, chunk)]), None
+        drawn = [
+            (_in_bytes(part[:, :3]), full_size.Sources.of(part[:, 3:].half().cpu().numpy()))
+            for part in self._decoded(latents, resized, options, chunk, with_sources=True)
+        ]
+        frames = np.concatenate([pictures for pictures, _ in drawn])
+        sources = full_size.Sources.joined([part for _, part in drawn])
+        return eyelids.evened(frames, sources, _in_levels(resized), face)
 
     def _decoded(
         self, latents: Tensor, resized: Tensor, options: Options, chunk: int, *, with_sources: bool = False
@@ -326,6 +331,11 @@ class Talker:
     def _tensor(self, pictures: Picture) -> Tensor:
         """(..., H, W, 3) of bytes -> (..., 3, H, W) in [0, 1] on the device."""
         return torch.from_numpy(pictures).to(self.device).movedim(-1, -3).float() / 255
+
+
+def _face(portrait: Picture, controls: Controls, plan: Plan) -> Box:
+    """The face box in the picture that is generated."""
+    return controls.face.scaled(Size(*portrait.shape[:2]), plan.size).within(plan.size)
 
 
 def _in_bytes(pictures: Tensor) -> Picture:

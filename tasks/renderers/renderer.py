@@ -24,7 +24,7 @@ from tasks.records.store import digest_file
 
 DEMO_WEIGHTS = Path(actalker.__file__).parent / "checkpoints" / "demo"
 
-STILL_VERSION, DRAFT_VERSION, TALKER_VERSION = "still-3", "draft-3", "talker-7"
+STILL_VERSION, DRAFT_VERSION, TALKER_VERSION = "still-3", "draft-3", "talker-8"
 """Of the renderers; raise one with any change of its pixels: it is part of every clip's key."""
 
 Frame: TypeAlias = NDArray[np.uint8] | av.VideoFrame
