@@ -27,11 +27,11 @@ from actalker.network.fast.scan import FastScanUnit, Launch, launch_for
 from actalker.network.pcm import ScanUnit
 from actalker.precision import exact_float32
 from actalker.quality import QUALITIES
-from actalker.sampling import Sampling, Scene, decode, denoise
+from actalker.sampling import Sampling, decode, denoise
 from actalker.shapes import Box, Size
 from actalker.talker import Controls, Talker, _prepare
 from tests import card
-from tests.actalker.network.scenes import FRAME
+from tests.actalker.network.scenes import FRAME, heard_scene
 
 DEMO = Path(__file__).parents[2] / "actalker" / "checkpoints" / "demo"
 FRAMES_OF_A_SECOND = 12.5
@@ -253,16 +253,8 @@ def clips(measured: Measured, setting: Setting) -> None:
         _prepare(module, torch.device(setting.device), setting.dtype)
         install(module, compiled=False)
     known, cells = signals_of_a_window(setting), setting.edge // 8
-    scene = Scene(
-        reference=torch.randn(setting.config.latent_channels, cells, cells).to(setting.device, setting.dtype),
-        identity=known.identity[0, 0],
-        signals=tuple(signal[0] for signal in known.signals),
-        unconditional=tuple(torch.zeros_like(signal[0, 0]) for signal in known.signals),
-        masks=known.masks[0],
-        gates=(True, False),
-        time_ids=known.time_ids[0],
-        guide=known.guide[0, 0],
-    )
+    portrait = torch.randn(setting.config.latent_channels, cells, cells).to(setting.device, setting.dtype)
+    scene = heard_scene(known, portrait)
     noise = torch.randn(setting.frames, *scene.reference.shape).to(setting.device)
     seconds, timed = setting.frames / FRAMES_OF_A_SECOND, dict[str, float]()
     for name in ("proof", "proof", "fast", "balanced", "published") if setting.device == "cuda" else ("proof",):

@@ -43,7 +43,9 @@ def test_a_lid_is_as_even_as_skin_and_lash_crease_and_iris_stay(skin: str) -> No
     assert np.abs(result[CREASE] - portrait[CREASE]).max() <= 2
     assert np.array_equal(result[90:], frame[90:]), "the lower half"
     assert np.array_equal(result[20:50, 85:95], frame[20:50, 85:95]), "what the portrait shows"
-    assert better.agreement[0][CREASE].mean() > 0.8 > better.agreement[0][LID].mean(), "sharp where the portrait is skin"
+    assert better.agreement[0][CREASE].mean() > 0.8 > better.agreement[0][LID].mean(), (
+        "sharp where the portrait is skin"
+    )
 
 
 def test_a_frame_that_is_the_portrait_stays_it() -> None:

@@ -24,7 +24,7 @@ from actalker.sampling import (
     denoise,
     windows,
 )
-from tests.actalker.network.scenes import FRAME, conditions, network
+from tests.actalker.network.scenes import FRAME, conditions, heard_scene, network
 from tests.actalker.rounding import HALF_UNIT, rounding_of
 from tests.actalker.weights_by_rule import DATA, fill, noise, relative_error, results, shapes, weight
 from tests.card import moved, on_every_device
@@ -182,17 +182,7 @@ SMALL = Sampling(steps=3, window=4, shift=2, padding=0)
 
 def small_scene():
     """Six frames of 8 x 8 latents for the small networks of `scenes`; audio alone."""
-    known = conditions(FRAME, frames=6)
-    return Scene(
-        reference=torch.randn(4, 8, 8),
-        identity=known.identity[0, 0],
-        signals=tuple(signal[0] for signal in known.signals),
-        unconditional=tuple(torch.randn_like(signal[0, 0]) for signal in known.signals),
-        masks=known.masks[0],
-        gates=(True, False),
-        time_ids=known.time_ids[0],
-        guide=known.guide[0, 0],
-    )
+    return heard_scene(conditions(FRAME, frames=6), torch.randn(4, 8, 8))
 
 
 def test_progress_and_cancel():

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from actalker.network import TINY, Branch, Conditions, NetworkConfig, UNet
+from actalker.sampling import Scene
 
 CLIP = replace(
     TINY,
@@ -42,6 +43,23 @@ def conditions(config: NetworkConfig, gates: tuple[bool, ...] = (True, True), fr
         gates=torch.tensor([gates] * 2),
         time_ids=torch.tensor([[12.5, 12.0, 20.0]] * 2),
         guide=torch.randn(2, 1, config.channels[0], 8, 8),
+    )
+
+
+def heard_scene(known: Conditions, portrait: Tensor) -> Scene:
+    """The first clip of some conditions, by sound alone.
+
+    portrait: (Z, h, w) latents.
+    """
+    return Scene(
+        reference=portrait,
+        identity=known.identity[0, 0],
+        signals=tuple(signal[0] for signal in known.signals),
+        unconditional=tuple(torch.randn_like(signal[0, 0]) for signal in known.signals),
+        masks=known.masks[0],
+        gates=(True, False),
+        time_ids=known.time_ids[0],
+        guide=None if known.guide is None else known.guide[0, 0],
     )
 
 
