@@ -93,6 +93,11 @@ def synthesisers() -> dict[str, Speaker]:
             "The audio encoder is trained without %s, which is not installed: it will follow people's voices worse.",
             ", ".join(sorted(missing)),
         )
+    elif silent := festival.VOICES.keys() - set(festival.installed()):
+        get_run_logger().warning(
+            "The audio encoder is trained without festival's voices %s, which are not installed: it hears fewer people.",
+            ", ".join(sorted(silent)),
+        )
     return said_by
 
 
