@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from actalker import full_size
+from actalker import eyelids, full_size
 from actalker.interpolation import double_frame_rate
-from actalker.shapes import Size
+from actalker.shapes import Box, Size
 
 Picture = NDArray[np.uint8]
 Levels = NDArray[np.float32]
@@ -16,17 +16,19 @@ Levels = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Detail:
-    """What enlarging takes besides the frames: where they come from, and the portrait.
+    """What finishing takes besides the frames: where they come from, and the portrait.
 
     Attributes:
         sources: Of the generated frames.
         portrait: (H, W, 3) from 0 to 255, in the finished size.
         small: (h, w, 3) from 0 to 255, in the network's.
+        face: In the network's size.
     """
 
     sources: full_size.Sources
     portrait: Levels
     small: Levels
+    face: Box
 
 
 @dataclass(frozen=True)
@@ -49,8 +51,14 @@ class Drawn:
 
     def pictures(self) -> Iterator[Picture]:
         """The finished frames, one by one: (H, W, 3)."""
-        frames = self.generated if self.stride == 1 else double_frame_rate(self.generated)[: self.frames]
-        if self.detail is None:
+        detail, frames, sources = self.detail, self.generated, None
+        if detail is not None:
+            frames, sources = eyelids.evened(frames, detail.sources, detail.small, detail.face)
+        larger = self.size.area > frames.shape[1] * frames.shape[2]
+        if self.stride > 1:
+            frames = double_frame_rate(frames)[: self.frames]
+        if detail is None or sources is None or not larger:
             return (full_size.fitted(picture, self.size) for picture in frames)
-        sources = self.detail.sources if self.stride == 1 else self.detail.sources.doubled(self.frames)
-        return full_size.enlarge(frames, sources, full_size.lost_detail(self.detail.portrait, self.detail.small))
+        if self.stride > 1:
+            sources = sources.doubled(self.frames)
+        return full_size.enlarge(frames, sources, full_size.lost_detail(detail.portrait, detail.small))

@@ -162,7 +162,9 @@ class Talker:
         returns True.
         """
         latents, resized, plan, chunk = self._latents(portrait, audio, controls, options, noise, on_step, cancelled)
-        frames, _ = self._frames(latents, resized, options, chunk, _face(portrait, controls, plan))
+        frames, sources = self._frames(latents, resized, options, chunk)
+        if sources is not None:
+            frames, _ = eyelids.evened(frames, sources, _in_levels(resized), _face(portrait, controls, plan))
         return frames if self._stride == 1 else double_frame_rate(frames)[: plan.frames]
 
     @torch.no_grad()
@@ -183,10 +185,11 @@ class Talker:
         enlarged if not. The device has finished when this returns, because everything was copied to the CPU.
         """
         latents, resized, plan, chunk = self._latents(portrait, audio, controls, options, noise, None, cancelled)
-        frames, sources = self._frames(latents, resized, options, chunk, _face(portrait, controls, plan))
-        if sources is None or size.area <= plan.size.area:
+        frames, sources = self._frames(latents, resized, options, chunk)
+        if sources is None:
             return Drawn(frames, plan.frames, self._stride, size)
-        detail = Detail(sources, _in_levels(self._resized(portrait, size)), _in_levels(resized))
+        levels = _in_levels(self._resized(portrait, size)), _in_levels(resized)
+        detail = Detail(sources, *levels, _face(portrait, controls, plan))
         return Drawn(frames, plan.frames, self._stride, size, detail)
 
     def _latents(
@@ -301,7 +304,7 @@ class Talker:
         return work
 
     def _frames(
-        self, latents: Tensor, resized: Tensor, options: Options, chunk: int, face: Box
+        self, latents: Tensor, resized: Tensor, options: Options, chunk: int
     ) -> tuple[Picture, full_size.Sources | None]:
         """Latents (n, Z, h, w) and resized portrait (1, 3, H, W) -> frames (n, H, W, 3), and their sources if known."""
         if not isinstance(self._autoencoder, SourcedAutoencoder):
@@ -311,8 +314,7 @@ class Talker:
             for part in self._decoded(latents, resized, options, chunk, with_sources=True)
         ]
         frames = np.concatenate([pictures for pictures, _ in drawn])
-        sources = full_size.Sources.joined([part for _, part in drawn])
-        return eyelids.evened(frames, sources, _in_levels(resized), face)
+        return frames, full_size.Sources.joined([part for _, part in drawn])
 
     def _decoded(
         self, latents: Tensor, resized: Tensor, options: Options, chunk: int, *, with_sources: bool = False

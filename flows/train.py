@@ -95,7 +95,7 @@ def synthesisers() -> dict[str, Speaker]:
         )
     elif silent := festival.VOICES.keys() - set(festival.installed()):
         get_run_logger().warning(
-            "The audio encoder is trained without festival's voices %s, which are not installed: it hears fewer people.",
+            "The audio encoder is trained without festival's %s, which are not installed: it hears fewer people.",
             ", ".join(sorted(silent)),
         )
     return said_by
