@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 import actalker
 from actalker.full_size import Sources, enlarge, fitted, lost_detail
 from actalker.interpolation import double_frame_rate
+from actalker.puppet.clip import held_out_clip
 from actalker.puppet.drawing import draw
 from actalker.puppet.measure import region_box
 from actalker.puppet.person import Person, person
@@ -114,3 +115,17 @@ def test_at_the_networks_own_size_and_below_nothing_is_added(portrait: Picture) 
     assert np.array_equal(drawn, frames)
     drawn, frames = rendered(talker, portrait, Size(128, 128))
     assert np.array_equal(frames[0], fitted(drawn[0], Size(128, 128)))
+
+
+def test_a_clip_is_the_same_generated_and_drawn_with_its_lids_evened_in_both() -> None:
+    talker, clip = Talker.load(DEMO), held_out_clip(7, FRAMES)
+    lids = np.linspace(0, 1, FRAMES).astype(np.float32)
+    controls, sound, size = Controls(clip.person.face_box(256), lids=lids), clip.audio(), Size(256, 256)
+    plan = talker.plan(size, len(sound), controls, talker.options)
+    inputs = (clip.portrait(256), sound, controls, talker.options, torch.zeros(plan.noise_shape))
+    drawn = talker.draw(size, *inputs)
+    finished = np.stack(list(drawn.pictures()))
+    assert np.array_equal(finished, talker.generate(*inputs))
+    changed = np.abs(finished.astype(int) - drawn.generated)[-1].max(-1)
+    assert changed[: clip.person.face_box(256).middle_row].max() > 4
+    assert not changed[clip.person.face_box(256).middle_row :].any()
